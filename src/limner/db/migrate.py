@@ -19,7 +19,7 @@ from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0016.0015"
+HEAD = "0017.0015"
 """The newest migration."""
 
 MOVING, MOVED = "moving", "moved"

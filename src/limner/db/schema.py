@@ -309,6 +309,7 @@ attempts = Table(
     Column("delivered_ms", BigInteger),
     Column("closed_ms", BigInteger),
     Column("working_ms", BigInteger),
+    Column("vendor_queued_ms", BigInteger),
     UniqueConstraint("task", "part", "number"),
     CheckConstraint("state IN ('intended','submitted','delivered','closed')", name="state_known"),
 )

@@ -15,3 +15,9 @@ def vendor_title(provider: str, t: Texts) -> str:
         return t("the sandbox")
     declared = declarations().get(provider)
     return declared.title if declared else provider
+
+
+def in_queue_of(provider: str, t: Texts) -> str:
+    """That a job waits at a provider, short enough for a card."""
+    name = vendor_title(provider, t).partition(",")[0]
+    return t("in the vendor’s queue") if " " in name else t("in {vendor}’s queue", vendor=name)

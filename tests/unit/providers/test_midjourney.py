@@ -163,8 +163,6 @@ def seen(
 @pytest.mark.parametrize(
     ("body", "progress"),
     [
-        ({"status": "NOT_START", "progress": ""}, None),
-        ({"status": "SUBMITTED", "progress": "0%"}, 0),
         ({"status": "IN_PROGRESS", "progress": "45%", "imageUrl": "https://x/preview.webp"}, 45),
         ({"status": "IN_PROGRESS", "progress": "waiting to start"}, None),
         ({"status": "MODAL", "progress": "100%"}, 100),
@@ -174,6 +172,13 @@ def seen(
 )
 def test_a_task_is_running_under_known_and_unknown_statuses(body: Any, progress: int | None) -> None:
     assert seen(body) == http.RunningJob(progress)
+
+
+@pytest.mark.parametrize(("status", "progress"), [("NOT_START", None), ("SUBMITTED", 0)])
+def test_a_task_that_is_not_begun_waits_in_a_queue(status: str, progress: int | None) -> None:
+    body = {"status": status, "progress": "" if progress is None else f"{progress}%"}
+
+    assert seen(body) == http.RunningJob(progress, queued=True)
 
 
 def test_progress_counts_for_a_share_of_the_whole() -> None:

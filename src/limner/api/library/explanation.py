@@ -48,6 +48,7 @@ class ExplanationBody:
         times = {
             "ordered": attempt.intended_ms,
             "accepted": attempt.submitted_ms,
+            "vendor_queued": attempt.vendor_queued_ms,
             "working": attempt.working_ms,
             "delivered": attempt.delivered_ms,
             "closed": attempt.closed_ms,

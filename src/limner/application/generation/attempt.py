@@ -91,7 +91,7 @@ class RunAttempt:
                 attempt = GenerationAttempt(generation, last.id, route, last.intended_ms)
                 with self.observe(attempt, resumed=True) as observed:
                     with observed.vendor_call() as vendor_call:
-                        answer = await self._poll(attempt, handle, wait_s=0)
+                        answer = await self._poll(attempt, handle, wait_s=0, was_queued=last.in_vendors_queue)
                         vendor_call.answered(answer)
                     return await self._finish(attempt, answer, observed)
             case Attempt(state="intended" | "submitted"):
@@ -127,22 +127,22 @@ class RunAttempt:
             await self.pause(generation, wait_s + random.uniform(0, 0.5))  # noqa: S311 - jitter, not a secret
 
     async def _poll(
-        self, attempt: GenerationAttempt, handle: Mapping[str, Any], wait_s: float
+        self, attempt: GenerationAttempt, handle: Mapping[str, Any], wait_s: float, *, was_queued: bool = False
     ) -> Delivered | Failure | None:
         """Poll until the job has ended; None once another image of the task has failed.
 
         A poll without an answer is repeated: the job is bought already.
         """
         generation, provider = attempt.generation, self.routing.provider(attempt.route)
-        was_queued = False
         while True:
             await self.pause(generation, wait_s)
             answer = await self._call(attempt, provider.poll(handle, attempt.request(self._left_s(generation))))
             match answer:
                 case Pending(progress=progress, wait_s=wait_s, handle=new_handle, queued=queued):
                     generation.report(progress or 0)
-                    if was_queued and not queued:
-                        await self.journal.working(attempt.id)
+                    if queued != was_queued:
+                        note = self.journal.vendor_queued if queued else self.journal.working
+                        await note(generation.task, attempt.id, generation.owner)
                     was_queued = queued
                     if new_handle is not None:
                         await self.journal.submitted(attempt.id, handle := new_handle)

@@ -104,10 +104,29 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
         return await self._write(lambda records: records.attempts.submitted(attempt, handle, now_ms))
 
-    async def working(self, attempt: AttemptId) -> None:
-        """Write that the vendor has begun to work on a job that it had queued."""
+    async def vendor_queued(self, task: TaskId, attempt: AttemptId, owner: str) -> None:
+        """Write that the job waits in the vendor's queue, and tell the task's watchers."""
         now_ms = self.clock.now_ms()
-        await self._write(lambda records: records.attempts.working(attempt, now_ms))
+        write = self._told(task, owner, now_ms, lambda records: records.attempts.vendor_queued(attempt, now_ms))
+        await self._write(write)
+
+    async def working(self, task: TaskId, attempt: AttemptId, owner: str) -> None:
+        """Write that the vendor has begun to work on a job that it had queued, and tell the task's watchers."""
+        now_ms = self.clock.now_ms()
+        write = self._told(task, owner, now_ms, lambda records: records.attempts.working(attempt, now_ms))
+        await self._write(write)
+
+    @staticmethod
+    def _told(task: TaskId, owner: str, now_ms: int, write: Callable[[Records], None]) -> Callable[[Records], None]:
+        """`write`, with an event of a task whose status stays: none where it has ended or is another worker's."""
+
+        def work(records: Records) -> None:
+            held = records.tasks.lock_lease(task, owner)
+            write(records)
+            if held and (running := records.tasks.get(task)):
+                records.events.add(running.account, task, running.status, now_ms)
+
+        return work
 
     async def delivered(self, delivery: DeliveredImage) -> None:
         now_ms = self.clock.now_ms()

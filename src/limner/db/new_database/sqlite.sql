@@ -488,6 +488,7 @@ CREATE TABLE attempts (
 	delivered_ms BIGINT,
 	closed_ms BIGINT,
 	working_ms BIGINT,
+	vendor_queued_ms BIGINT,
 	CONSTRAINT pk_attempts PRIMARY KEY (id),
 	CONSTRAINT uq_attempts_task_part_number UNIQUE (task, part, number),
 	CONSTRAINT ck_attempts_state_known CHECK (state IN ('intended','submitted','delivered','closed')),
@@ -621,4 +622,4 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0016.0015')
+INSERT INTO alembic_version VALUES ('0017.0015')

@@ -39,6 +39,13 @@ class Attempt:
     closed_ms: int | None
     working_ms: int | None = None
     """When the vendor was first seen to work on a job that it had queued."""
+    vendor_queued_ms: int | None = None
+    """When the job was first seen to wait in the vendor's queue."""
+
+    @property
+    def in_vendors_queue(self) -> bool:
+        """Whether the vendor was last seen not to have begun to work on it."""
+        return self.state == "submitted" and self.vendor_queued_ms is not None and self.working_ms is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,8 @@ class MarginRow:
 
 _COLUMNS = (
     "id, task, part, number, route, provider, upstream, state, outcome, handle, result, reason, detail, charged, "
-    "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms, working_ms"
+    "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms, working_ms, "
+    "vendor_queued_ms"
 )
 _INTEND = Sql("""
     INSERT INTO attempts (id, task, part, number, route, provider, upstream, state, price_usd, intended_ms)
@@ -110,6 +118,7 @@ LATE_HANDLE = "the vendor's handle came after the order had been closed"
 LATE_PICTURE = "the vendor's picture came after the order had been closed"
 """What is added to the detail of an attempt that another worker had given up meanwhile."""
 
+_VENDOR_QUEUED = Sql("UPDATE attempts SET vendor_queued_ms = :now_ms WHERE id = :id AND vendor_queued_ms IS NULL")
 _WORKING = Sql("UPDATE attempts SET working_ms = :now_ms WHERE id = :id AND working_ms IS NULL")
 _DELIVERED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END,
@@ -246,6 +255,10 @@ class AttemptTable:
         facts = {"handle": None if erased else dump(handle), "late": LATE_HANDLE, "now_ms": now_ms}
         state: str = self._db.value(_SUBMITTED, facts | {"id": attempt})
         return state != "closed"
+
+    def vendor_queued(self, attempt: AttemptId, now_ms: int) -> None:
+        """Record that the job waits in the vendor's queue, unless an earlier poll saw it there."""
+        self._db.run(_VENDOR_QUEUED, {"id": attempt, "now_ms": now_ms})
 
     def working(self, attempt: AttemptId, now_ms: int) -> None:
         self._db.run(_WORKING, {"id": attempt, "now_ms": now_ms})

@@ -88,6 +88,8 @@ def decode_task(
             return _failed(str(body.get("failReason") or ""), fail_reasons) or RunningJob()
         case "CANCEL":
             return Failure(FailureKind.CANCELLED, f"the job was cancelled at {VENDOR}'s relay", detail="CANCEL")
+        case "NOT_START" | "SUBMITTED":  # in the relay's queue, then in Discord's
+            return RunningJob(scaled_percent(body.get("progress"), *share), queued=True)
     return RunningJob(scaled_percent(body.get("progress"), *share))
 
 

@@ -47,7 +47,8 @@ export async function erase(ids, gone, back) {
     const plan = JSON.parse(await ask("/erase", { method: "POST", body: form(ids) }));
     gone(plan.erasing);
     const left = plan.kept + plan.unfinished;
-    const say = [t("Erased ({n}). It leaves the disk in {s} seconds.", { n: plan.erasing.length, s: plan.grace_s })];
+    const [n, s] = [plan.erasing.length, plan.grace_s];
+    const say = [n === 1 ? t("Erased. It leaves the disk in {s} seconds.", { s }) : t("Erased ({n}). It leaves the disk in {s} seconds.", { n, s })];
     if (left) say.push(t("{n} were left out: kept, or under way.", { n: left }));
     if (plan.derived) say.push(t("{n} pictures made from it stay.", { n: plan.derived }));
     toast(say.join(" "), plan.erasing.length ? () => undo(plan.erasing, back) : null);

@@ -185,10 +185,16 @@ export function composer() {
     localStorage.setItem(DRAFT, draft); // the last, for a new window and after a crash
     $("[data-saved]").hidden = !prompt.value;
   }
+  // The strip alone moves, not the page.
+  function bringIntoView(radio) {
+    const [strip, label] = [radio.closest(".strip"), radio.parentElement];
+    if (radio.value) strip.scrollLeft = label.offsetLeft - strip.offsetLeft - (strip.clientWidth - label.offsetWidth) / 2;
+  }
   async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, also = [], n = 1, options: wanted = {}, refs: pictures_ = [] }) {
     prompt.value = text;
     const radio = form.querySelector(`[name=template][value="${CSS.escape(slug)}"]`) ?? form.querySelector("[name=template][value='']");
     radio.checked = true;
+    bringIntoView(radio);
     for (const box of form.querySelectorAll(".toggles input")) box.checked = switches.includes(box.name);
     const row = rows.find((each) => each.dataset.id === id);
     if (row) choose(row, false);
@@ -345,7 +351,7 @@ export function composer() {
     restoring = false;
     update();
     const named = asked.has("template") && form.querySelector(`[name=template][value="${CSS.escape(asked.get("template"))}"]`);
-    if (named) { named.checked = true; update(); }
+    if (named) { named.checked = true; bringIntoView(named); update(); }
     if (asked.has("prompt")) edit(asked.get("prompt"));
     if (asked.has("vary")) await vary(asked.get("vary"));
     if (asked.has("ref")) {

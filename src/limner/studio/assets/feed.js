@@ -100,9 +100,8 @@ export function feed() {
   function numbers(card, frame) {
     const words = card.querySelector("[data-say]");
     const left = card.querySelector("[data-left]");
-    if (!words) return;
-    if (frame.status === "queued") words.textContent = frame.ahead ? t("{n} before this one", { n: frame.ahead }) : t("Next in line");
-    else if (!frame.cancelling) { words.textContent = `${frame.progress} %`; left.textContent = t("about {s} s left", { s: frame.left_s }); }
+    if (words) words.textContent = frame.status !== "queued" ? `${frame.progress} %` : frame.ahead ? t("{n} before this one", { n: frame.ahead }) : t("Next in line");
+    if (left && frame.status !== "queued") left.textContent = t("about {s} s left", { s: frame.left_s });
     card.dataset.p = frame.progress;
     gild(card);
     const bar = card.querySelector("progress");
@@ -110,9 +109,15 @@ export function feed() {
   }
 
   /* ---- frames ---- */
+  const changes = new Map(); // the last change of each running task that its card was asked for at
+  function changed({ id, status, change }) {
+    const known = changes.get(id);
+    if (status === "running") changes.set(id, change); else changes.delete(id);
+    return status === "running" && known !== change;
+  }
   function take(frame) {
     const card = cardOf(frame.id);
-    const shown = card && card.dataset.state === frame.status && (frame.status !== "running" || +card.dataset.previews === frame.previews);
+    const shown = !changed(frame) && card && card.dataset.state === frame.status;
     if (!card && isOlder(frame.id)) return; // it comes with the next cards, in its place
     if (shown && !frame.cancelling) numbers(card, frame);
     else if (!card || card.dataset.state !== "erased") want_(frame.id);

@@ -17,6 +17,12 @@ function step(cards, from, by) {
   next?.querySelector("a, button")?.focus();
 }
 
+// From the prompt to the newest card; from other fields to the page.
+function leave(field) {
+  field.blur();
+  if (field.id === "prompt") document.querySelector(".card:not([hidden]) :is(a, button)")?.focus();
+}
+
 // Whether a single key may act: nothing is typed, no dialog is open, and single letters are not turned off.
 export function free(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return false;
@@ -25,7 +31,7 @@ export function free(event) {
 
 export function keys() {
   document.addEventListener("keydown", (event) => {
-    if (typing(event.target) && event.key === "Escape" && !document.querySelector("dialog[open]")) event.target.blur();
+    if (typing(event.target) && event.key === "Escape" && !document.querySelector("dialog[open]")) leave(event.target);
     if (!free(event)) return;
     if (event.key === "?") document.getElementById("keys").showModal();
     if (event.key === "T" && event.shiftKey) document.querySelector("[data-theme-next]")?.click();

@@ -68,6 +68,7 @@ const parts = [
   [".hist", () => import("./history.js").then((m) => m.history())],
   ["[data-code]", () => import("./code.js").then((m) => m.code())],
   ["[data-cards]", () => import("./tried.js").then((m) => m.tried())],
+  ["[data-slug]", () => import("./slug.js").then((m) => m.slug())],
   ["[data-refresh]", () => import("./operator.js").then((m) => m.operator())],
   [".api", () => import("./reference.js").then((m) => m.reference())],
 ];

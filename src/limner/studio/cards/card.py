@@ -13,7 +13,7 @@ from limner.ports.templates import Templates
 from limner.studio.cards.ending import CardEnd, Endings
 from limner.studio.local_links import LocalLinks
 from limner.studio.texts import Texts
-from limner.studio.vendor_titles import ENGINE
+from limner.studio.vendor_titles import ENGINE, in_queue_of
 
 FALLBACK_LETTER = "·"
 SHARP_SIDE = 640
@@ -43,6 +43,7 @@ class CardPicture:
 class FeedCard:
     """`say` and `left` are the two phrases of a task under way; `end` is set for one that ended without a picture.
 
+    `say_moves` and `left_moves` tell which of the phrases the numbers of later frames replace.
     `preview` is the link to the newest picture of one that is not finished, of `previews` in all.
     """
 
@@ -66,6 +67,18 @@ class FeedCard:
     previews: int = 0
     missing: str = ""
     """Why there are fewer pictures than were asked for."""
+    say_moves: bool = True
+    left_moves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The two phrases of a task under way, and whether the numbers of later frames replace them."""
+
+    say: str
+    left: str
+    say_moves: bool = True
+    left_moves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class CardMaker:
         task = seen.task
         prompt, template = str(task.echo.get("prompt") or ""), self._template_title(task)
         title = prompt or template or self._type_title(task)
-        say, left = self._under_way(seen, attempts)
+        phrases = self._under_way(seen, attempts)
         return FeedCard(
             id=task.id,
             state=_state(task),
@@ -98,8 +111,10 @@ class CardMaker:
             letter=_first_letter(title),
             aria=f"{self._state_word(task)}: {title}",
             progress=displayed_progress(task, self.now_ms),
-            say=say,
-            left=left,
+            say=phrases.say,
+            left=phrases.left,
+            say_moves=phrases.say_moves,
+            left_moves=phrases.left_moves,
             pictures=self._pictures(task),
             end=Endings(self.t, self.models, self.served).of(task, attempts),
             kept=task.kept,
@@ -112,7 +127,7 @@ class CardMaker:
     def _template_title(self, task: Task) -> str:
         slug = str(task.echo.get("template") or "").replace("-", "_")
         loaded = self.templates.get(slug)
-        return loaded.template.title if loaded else slug
+        return loaded.template.title if loaded else slug.replace("_", " ").capitalize()
 
     def _type_title(self, task: Task) -> str:
         return self.t("Multiview") if "multiview" in task.type else self.t("A picture")
@@ -128,22 +143,30 @@ class CardMaker:
 
     # --- under way ------------------------------------------------------------------------------------------------
 
-    def _under_way(self, seen: TaskView, attempts: Sequence[Attempt]) -> tuple[str, str]:
-        task, t = seen.task, self.t
-        match task.status:
+    def _under_way(self, seen: TaskView, attempts: Sequence[Attempt]) -> UnderWay:
+        t = self.t
+        match seen.task.status:
             case Status.QUEUED if not seen.ahead:
-                return t("Next in line"), t("a moment")
+                return UnderWay(t("Next in line"), t("a moment"))
             case Status.QUEUED:
-                return t("{n} before this one", n=seen.ahead), ""
-            case Status.RUNNING if task.cancel_requested:
-                return t("Cancelling"), t("unless the picture is first")
-            case Status.RUNNING if (before := _failed_before(attempts)) is not None:
-                return t("Another try"), t("the one before: {reason}", reason=before.detail or before.outcome)
+                return UnderWay(t("{n} before this one", n=seen.ahead), "")
             case Status.RUNNING:
-                left = seconds_left(elapsed_ms(task, self.now_ms), task.expected_ms)
-                return f"{displayed_progress(task, self.now_ms)} %", t("about {s} s left", s=left)
+                return self._running(seen.task, attempts)
             case _:
-                return "", ""
+                return UnderWay("", "")
+
+    def _running(self, task: Task, attempts: Sequence[Attempt]) -> UnderWay:
+        t = self.t
+        if task.cancel_requested:
+            return UnderWay(t("Cancelling"), t("unless the picture is first"), say_moves=False, left_moves=False)
+        if (before := _failed_before(attempts)) is not None:
+            reason = t("the one before: {reason}", reason=before.detail or before.outcome)
+            return UnderWay(t("Another try"), reason, say_moves=False, left_moves=False)
+        percent = f"{displayed_progress(task, self.now_ms)} %"
+        if (vendor := _queued_at(attempts)) is not None:
+            return UnderWay(percent, in_queue_of(vendor, t), left_moves=False)
+        left = seconds_left(elapsed_ms(task, self.now_ms), task.expected_ms)
+        return UnderWay(percent, t("about {s} s left", s=left))
 
     # --- ended ----------------------------------------------------------------------------------------------------
 
@@ -183,6 +206,12 @@ def _failed_before(attempts: Sequence[Attempt]) -> Attempt | None:
     if last is None or last.outcome is not None:
         return last if last and last.reason else None
     return next((each for each in reversed(attempts[:-1]) if each.part == last.part), None)
+
+
+def _queued_at(attempts: Sequence[Attempt]) -> str | None:
+    """The provider whose queue the task's jobs are in; None where one of them is worked on, or nothing is known."""
+    unanswered = [each for each in attempts if each.outcome is None and each.delivered_ms is None]
+    return unanswered[0].provider if unanswered and all(each.in_vendors_queue for each in unanswered) else None
 
 
 def _state(task: Task) -> str:

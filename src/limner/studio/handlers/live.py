@@ -43,6 +43,7 @@ class Live:
                 "progress": displayed_progress(task, now_ms),
                 "ahead": change.seen.ahead,
                 "left_s": seconds_left(elapsed_ms(task, now_ms), task.expected_ms) if running else None,
+                "change": change.number,
                 "cancelling": task.cancel_requested,
                 "previews": len(task.partial_images),
                 "now_ms": now_ms,

@@ -65,7 +65,7 @@ class MakeHandlers:
             "make",
             cards=cards,
             more=more,
-            templates=[each.template for each in usable.values()],
+            templates=[each.template for each in sorted(usable.values(), key=lambda each: each.row is None)],
             example_templates=example_templates(),
             models=models,
             **self._first_run(request),

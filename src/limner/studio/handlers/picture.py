@@ -24,7 +24,7 @@ from limner.studio.picture.programs import programs
 from limner.studio.picture.story import ReadStory
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
-from limner.studio.vendor_titles import vendor_title
+from limner.studio.vendor_titles import in_queue_of, vendor_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,12 @@ def waterfall(told: Explanation, now_ms: int, t: Texts) -> Sequence[AttemptRow]:
         vendor, tone = vendor_title(each.provider, t), "rd" if each.reason else "b1"
         name = t("{vendor}, try {n}", vendor=vendor, n=number) if len(told.attempts) > 1 else vendor
         ended_ms = each.closed_ms or each.delivered_ms or life.end_ms
-        rows.append(life.row(name, (each.intended_ms, ended_ms), tone, each.detail or each.reason or ""))
+        begun_ms = each.intended_ms
+        if each.vendor_queued_ms is not None:
+            begun_ms = each.working_ms or ended_ms
+            rows.append(life.row(in_queue_of(each.provider, t), (each.vendor_queued_ms, begun_ms), "wait"))
+        if not each.in_vendors_queue:
+            rows.append(life.row(name, (begun_ms, ended_ms), tone, each.detail or each.reason or ""))
     if task.result and told.attempts and task.finished_ms:
         kept_ms = max(each.delivered_ms or each.closed_ms or task.finished_ms for each in told.attempts)
         rows.append(life.row(t("checked, kept"), (min(kept_ms, task.finished_ms), task.finished_ms), "lf"))

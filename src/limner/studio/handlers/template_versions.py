@@ -1,6 +1,6 @@
 """The versions of a template as its page shows them: what each one changed, and the newest pictures made with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from limner.application.read import TaskView
@@ -31,9 +31,16 @@ class VersionRow:
 
 
 def version_rows(
-    versions: Sequence[TemplateVersion], current: TemplateVersionId, tasks: Sequence[TaskView], maker: CardMaker
+    versions: Sequence[TemplateVersion],
+    current: TemplateVersionId,
+    tasks: Sequence[TaskView],
+    maker: CardMaker,
+    makers: Mapping[str, str],
 ) -> Sequence[VersionRow]:
-    """The newest first. A task was made with the version that was in use when it was created."""
+    """The newest first. A task was made with the version that was in use when it was created.
+
+    `makers` are names of keys by what the versions say of who made them.
+    """
     rows, until_ms = [], None
     for place, each in enumerate(versions):
         before = versions[place + 1].template if place + 1 < len(versions) else None
@@ -44,7 +51,7 @@ def version_rows(
                 number=len(versions) - place,
                 digest=each.version,
                 made=when(each.created_ms),
-                by=each.created_by,
+                by=makers.get(each.created_by) or each.created_by,
                 current=each.id == current,
                 changes=list(_changes(before, each.template, maker.t)) if before else (),
                 cards=[maker.card(seen) for seen in made[:MOST_PICTURES]],

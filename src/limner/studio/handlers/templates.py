@@ -70,7 +70,9 @@ class TemplatePages:
         made = await self.services.list_tasks(
             account, TaskFilter(template=found.slug, statuses=(Status.SUCCESS,)), after=None, limit=MOST_TASKS
         )
-        rows = version_rows(versions, found.id, made.tasks, self.shown.maker(request))
+        keys = await self.services.store.read(lambda records: records.keys.of(account))
+        makers = {f"key {each.id}": each.name for each in keys}
+        rows = version_rows(versions, found.id, made.tasks, self.shown.maker(request), makers)
         shares = session_of(request).may("admin")
         guests = await self.services.templates.guests(account, slug) if shares else ()
         tried = await self._tried(request)
@@ -98,7 +100,7 @@ class TemplatePages:
             await self.services.templates.add(key.account, slug, new.files(current), f"key {key.id}")
         except Refusal as refusal:
             return await self._editor(request, slug, None, [], problem=refusal, filled=new)
-        return RedirectResponse(f"{root_of(request)}/templates", 303)
+        return RedirectResponse(f"{root_of(request)}/templates/{slug}", 303)
 
     async def remove(self, request: Request) -> Response:
         key = session_of(request).key

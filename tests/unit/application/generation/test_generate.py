@@ -163,6 +163,7 @@ async def test_the_vendors_queue_is_told_from_its_work(harness: GenerateHarness)
     await harness.generate()
 
     [attempt] = await harness.service.attempts(harness.task)
+    assert attempt.vendor_queued_ms == begun_ms + 3_000
     assert attempt.working_ms == begun_ms + 13_000
 
 
@@ -170,7 +171,7 @@ async def test_a_vendor_without_a_queue_is_asked_nothing_of_it(harness: Generate
     await harness.script_vendor(Accepted(HANDLE), Pending(), picture).generate()
 
     [attempt] = await harness.service.attempts(harness.task)
-    assert attempt.working_ms is None
+    assert (attempt.vendor_queued_ms, attempt.working_ms) == (None, None)
 
 
 async def test_the_intent_is_on_disk_before_the_vendor_is_called_and_the_handle_before_it_is_asked(
@@ -463,6 +464,20 @@ async def test_a_job_is_resumed_by_its_handle_and_not_ordered_again(harness: Gen
     assert harness.vendor.submits == []
     assert harness.vendor.polls == [HANDLE] * 2
     assert [each.id for each in await harness.service.attempts(harness.task)] == [attempt]
+
+
+async def test_a_resumed_job_that_left_the_vendors_queue_meanwhile_is_known_to_be_worked_on(
+    harness: GenerateHarness,
+) -> None:
+    waiting = await harness.leave_attempt("submitted")
+    await harness.journal.vendor_queued(harness.task, waiting, "an earlier worker")
+    [left] = await harness.service.attempts(harness.task)
+    assert left.in_vendors_queue
+
+    await harness.script_vendor(Pending(50), picture).generate()
+
+    [attempt] = await harness.service.attempts(harness.task)
+    assert attempt.working_ms is not None
 
 
 async def test_a_resumed_job_that_failed_is_ordered_again_within_its_budget(harness: GenerateHarness) -> None:

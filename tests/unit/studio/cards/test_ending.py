@@ -132,3 +132,32 @@ def test_a_running_task_tells_of_another_try(models: Models, attempts: Sequence[
     card = maker.card(TaskView(running, 0), [attempt(kind, number) for number, kind in enumerate(attempts)])
 
     assert (card.say, card.left) == ("Another try", "the one before: HTTP 429")
+    assert (card.say_moves, card.left_moves) == (False, False)
+
+
+QUEUED = {"state": "submitted", "vendor_queued_ms": 1_500}
+WORKED_ON = QUEUED | {"working_ms": 2_500}
+
+
+@pytest.mark.parametrize(
+    ("provider", "told", "left", "moves"),
+    [
+        ("fal", [QUEUED], "in fal’s queue", False),
+        ("midjourney", [QUEUED, QUEUED], "in Midjourney’s queue", False),
+        ("ray", [QUEUED], "in the vendor’s queue", False),
+        ("fal", [WORKED_ON], "about 8 s left", True),
+        ("fal", [QUEUED, WORKED_ON], "about 8 s left", True),
+        ("fal", [{"state": "submitted"}], "about 8 s left", True),
+    ],
+    ids=["waits", "all wait", "no vendor", "is worked on", "one is worked on", "nothing is known"],
+)
+def test_a_running_task_tells_that_it_waits_at_the_vendor(
+    models: Models, provider: str, told: Sequence[dict[str, object]], left: str, *, moves: bool
+) -> None:
+    maker = CardMaker("tag", None, {}, models, now_ms=3_000)  # type: ignore[arg-type]  # no link is made
+    running = replace(TASK, status=Status.RUNNING, error_code=None, error_msg=None, finished_ms=None)
+    open_ones = [replace(attempt(None, n), provider=provider, part=str(n), **facts) for n, facts in enumerate(told)]  # type: ignore[arg-type]
+
+    card = maker.card(TaskView(running, 0), open_ones)
+
+    assert (card.left, card.say_moves, card.left_moves) == (left, True, moves)
