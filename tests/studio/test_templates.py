@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from contract.client import PICTURE, client_of
 from serving import Served
-from studio.browser import Tab
+from studio.browser import Tab, until_ready
 
 
 def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio: Served) -> None:
@@ -18,8 +18,13 @@ def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio
     tab.page.fill("#ttitle", f"Stone {slug}")
     tab.page.get_by_role("button", name="Save").click()
 
+    tab.page.wait_for_url(f"**/templates/{slug}")
+    tab.open("/templates")
     card = tab.page.locator(".tcard", has_text=f"Stone {slug}")
     card.get_by_role("link", name="Use “").click()
+    chosen = tab.page.locator(".tpl", has=tab.page.locator(":checked"))
+    expect(chosen).to_contain_text(f"Stone {slug}")
+    expect(chosen).to_be_in_viewport()
     tab.page.fill("#prompt", f"a bust {slug}")
     tab.page.click("#send")
     expect(tab.page.locator(".card[data-state=success]", has_text=f"a bust {slug}")).to_be_visible()
@@ -28,13 +33,26 @@ def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio
 
     tab.open(f"/templates/{slug}")
     tab.page.fill("#ttext", "Turn the subject into worn grey stone.")
-    tab.page.get_by_role("button", name="Save").click()
-    tab.open(f"/templates/{slug}")
+    tab.page.get_by_role("button", name="Save as version 2").click()
+    expect(tab.page.get_by_role("button", name="Save as version 3")).to_be_visible()
     expect(tab.page.locator("#ttext")).to_have_value("Turn the subject into worn grey stone.")
     expect(tab.page.locator("li", has=tab.page.locator("code"))).to_have_count(2)
 
     tab.page.get_by_role("button", name="Remove the template").click()
     expect(tab.page.locator(".tcard", has_text=f"Stone {slug}")).to_have_count(0)
+
+
+def test_the_name_of_a_new_template_follows_its_title_until_another_is_written(tab: Tab) -> None:
+    tab.sign_in()
+    tab.open("/templates/new")
+    until_ready(tab.page)
+
+    tab.page.fill("#ttitle", "Café poster, No. 2")
+    expect(tab.page.locator("#tslug")).to_have_value("cafe_poster_no_2")
+    tab.page.fill("#tslug", "poster")
+    tab.page.fill("#ttitle", "Café poster")
+
+    expect(tab.page.locator("#tslug")).to_have_value("poster")
 
 
 def test_a_name_that_cannot_be_is_said_and_nothing_typed_is_lost(tab: Tab) -> None:
@@ -56,7 +74,7 @@ def test_a_template_is_exported_taken_in_again_and_shared(tab: Tab, studio: Serv
     tab.open("/templates/new?like=print_clay")
     tab.page.fill("#tslug", slug)
     tab.page.get_by_role("button", name="Save").click()
-    tab.open(f"/templates/{slug}")
+    tab.page.wait_for_url(f"**/templates/{slug}")
     digest = tab.page.locator(".versions code").inner_text()
     with tab.page.expect_download() as saving:
         tab.page.get_by_role("link", name="Export").click()

@@ -275,15 +275,13 @@ export function composer() {
     sending = true;
     $("#send").setAttribute("aria-busy", "true");
     try {
-      const models = [...others.chosen(), model.id];
-      for (const id of models) {
+      for (const id of [...others.chosen(), model.id]) {
         const [card] = elements(await ask("/tasks", { method: "POST", body: body(id) }));
         document.dispatchEvent(new CustomEvent("limner:new", { detail: [card] }));
       }
       remember();
       send = crypto.randomUUID();
       open(false);
-      toast(models.length > 1 ? t("The {n} tasks are on the server’s disk.", { n: models.length }) : t("The task is on the server’s disk."));
     } catch (error) {
       if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast(t("The server did not answer. Your draft is kept: press Make again, nothing is made twice."));
     } finally {
@@ -334,6 +332,7 @@ export function composer() {
   const grab = $(".composer__grab");
   function open(on) {
     form.toggleAttribute("data-up", on);
+    document.body.toggleAttribute("data-sheet", on);
     grab.setAttribute("aria-expanded", String(on));
     grab.setAttribute("aria-label", on ? t("Close the composer") : t("Open the composer"));
   }

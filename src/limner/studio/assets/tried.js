@@ -2,12 +2,17 @@
 import { ask, elements } from "./page.js";
 
 export function tried() {
-  document.addEventListener("limner:frame", async ({ detail: { id, status, progress } }) => {
-    const card = document.querySelector(`[data-cards] #task-${CSS.escape(id)}`);
-    if (!card || (card.dataset.state === status && status !== "running")) return;
+  const cardOf = (id) => document.querySelector(`[data-cards] #task-${CSS.escape(id)}`);
+  const changes = new Map(); // the last change of each task that its card was asked for at
+  let last = Promise.resolve();
+
+  document.addEventListener("limner:frame", ({ detail: { id, status, progress, change } }) => {
+    const card = cardOf(id);
+    if (!card) return;
     card.querySelector(".guide")?.style.setProperty("--p", progress);
-    if (card.dataset.state === status) return;
-    const [anew] = elements(await ask(`/tasks/cards?ids=${id}`).catch(() => ""));
-    if (anew) card.replaceWith(anew);
+    if (card.dataset.state === status && (status !== "running" || changes.get(id) === change)) return;
+    changes.set(id, change);
+    // One answer after the other: an older state of a card must not come after a newer one.
+    last = last.then(() => ask(`/tasks/cards?ids=${id}`)).then((answer) => { for (const anew of elements(answer)) cardOf(id)?.replaceWith(anew); }).catch(() => changes.delete(id));
   });
 }
