@@ -57,14 +57,23 @@ def one_end(task: TaskRecord) -> Iterator[str]:
 
 
 def paid_once(task: TaskRecord) -> Iterator[str]:
-    """All of the price for all of the pictures; of several, the price of those that were delivered."""
-    price, share = task.price, 1.0 if task.pictures == 1 else task.delivered / task.pictures
-    cost = round(price * share) if task.status == "success" else 0
+    """All of the price for all of the pictures; of several, the price of those that were delivered.
+
+    Of a picture that came after its order had been closed either holds: its task had ended, or was still to end.
+    """
+    price, cost = task.price, task.consumed
+    if cost not in {_cost(task, count) for count in range(task.delivered_in_time, task.delivered + 1)}:
+        yield f"it cost {cost} of {price}"
     closing = ("settle", price - cost, -price) if task.status == "success" else ("release", price, -price)
     if list(task.movements) != [("hold", -price, price), closing]:
         yield f"its credits moved {task.movements}"
-    if task.consumed != cost:
-        yield f"it cost {task.consumed} of {price}"
+
+
+def _cost(task: TaskRecord, delivered: int) -> int:
+    """The price of so many of its pictures."""
+    if task.status != "success":
+        return 0
+    return task.price if task.pictures == 1 else round(task.price * delivered / task.pictures)
 
 
 def journal_closed(task: TaskRecord) -> Iterator[str]:
@@ -194,7 +203,9 @@ def _seen(record: ClientRecord, task: TaskRecord) -> Iterator[str]:
         yield f"its client saw {record.status} for {record.consumed}"
     if record.status != "success":
         return
-    if task.pictures > 1 and record.links != task.delivered:
+    if task.pictures > 1 and (
+        not task.delivered_in_time <= record.links <= task.delivered or _cost(task, record.links) != task.consumed
+    ):
         yield f"its client got {record.links} links, and {task.delivered} of its pictures were delivered"
     sold_for = {sha_of(each.prompt)[:12] for each in task.orders}
     if record.prompt_sha12 not in sold_for:

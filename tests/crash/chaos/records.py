@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.db.sql import Db, Sql
+from limner.db.tables.attempts import LATE_PICTURE
 from stores import raw_database
 
 _TASKS = Sql(
@@ -87,6 +88,11 @@ class TaskRecord:
     def delivered(self) -> int:
         """How many of its pictures were delivered."""
         return sum(any(each.delivered for each in part) for part in self.parts)
+
+    @property
+    def delivered_in_time(self) -> int:
+        """The same without pictures that came after their order had been closed: their task may have ended by then."""
+        return sum(any(each.delivered and LATE_PICTURE not in each.detail for each in part) for part in self.parts)
 
     @property
     def orders(self) -> list[Purchase]:
