@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(filter-out packages/limner-ray/%,$(wildcard packages/*/pyproject.toml))
 
-.PHONY: help demo serve test test-fast walk test-diffusers test-ray chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench bench-peers performance soak studio-budget gallery plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers test-ray chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench bench-peers performance soak studio-budget gallery plates modelled docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -168,12 +168,17 @@ gallery: ## Draw what the built-in engine is judged by under out/gallery; PHOTOS
 	@.venv/bin/python packages/limner-builtin/tools/gallery out/gallery $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ACCEPT),--accept)
 
 MODELS := /usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f
-plates: ## Render the built-in engine's places that are not under out/plates yet, and pack all of them: half a minute each.
+plates: ## Render the built-in engine's places that are not packed yet, and pack them: half a minute each.
 	@[ -x .venv-plates/bin/python ] || python3 -m venv .venv-plates
 	@.venv-plates/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/plates.txt
 	@.venv-plates/bin/python packages/limner-builtin/tools/plates out/plates $(MODELS) \
 		--into packages/limner-builtin/src/limner_builtin/assets/plates.zip
 	@cd packages/limner-builtin/src/limner_builtin && sed -i '/plates.zip/d' SHA256SUMS && sha256sum assets/plates.zip >>SHA256SUMS
+
+modelled: ## Model the animals' bodies and the things that the built-in engine's drawings lack: three minutes.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python packages/limner-builtin/tools/modelled packages/limner-builtin/src/limner_builtin/assets/modelled.zip
+	@cd packages/limner-builtin/src/limner_builtin && sed -i '/modelled.zip/d' SHA256SUMS && sha256sum assets/modelled.zip >>SHA256SUMS
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
 	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-ray .venv-clients .venv-plates .venv-peers out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

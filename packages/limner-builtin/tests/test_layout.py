@@ -91,3 +91,29 @@ def test_an_even_number_stands_so_that_nobody_is_hidden() -> None:
 
     middles = sorted(box.left + box.width / 2 for box in boxes)
     assert min(after - before for before, after in pairwise(middles)) > 0.2 * boxes[0].width
+
+
+def test_a_rider_is_behind_the_back_of_the_mount() -> None:
+    rider, horse = LayoutBody(0.6, 1.0), LayoutBody(1.2, 1.2, Relation.RIDE)
+
+    first, second = arranged([rider, horse], 1024, 1024)
+
+    assert (first.body, second.body) == (0, 1)
+    assert first.top < second.top < first.foot
+
+
+def test_who_sits_on_a_bench_is_in_front_of_its_back() -> None:
+    cat, bench = LayoutBody(1.0, 0.8), LayoutBody(1.6, 0.9, Relation.ON, seat=0.58)
+
+    first, second = arranged([cat, bench], 1024, 1024)
+
+    assert (first.body, second.body) == (1, 0)
+    assert first.top < second.foot < first.foot
+
+
+def test_a_small_rider_is_on_top() -> None:
+    mouse, elephant = LayoutBody(1.2, 0.4), LayoutBody(1.2, 2.0, Relation.RIDE)
+
+    boxes = {box.body: box for box in arranged([mouse, elephant], 1024, 1024)}
+
+    assert boxes[0].foot < boxes[1].top + boxes[1].height // 4

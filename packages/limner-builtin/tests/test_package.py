@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon
+from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon, modelled_names, modelled_picture
 from limner_builtin.networks.sessions import run
 from limner_builtin.reading.vocabulary import Vocabulary, folded
 
@@ -51,6 +51,17 @@ def test_every_name_in_the_lexicon_exists() -> None:
 
     assert [name for name in named if folded(name) not in known] == []
     assert set(lexicon()["facing"].values()) <= set(emoji_codes())
+
+
+def test_every_modelled_picture_takes_the_place_of_a_drawing() -> None:
+    known = set(emoji_codes()) | {f"icon-{name}" for name in icon_paths()}
+
+    assert modelled_names() <= known
+    for name in modelled_names():
+        picture = modelled_picture(name)
+        assert picture is not None
+        assert picture.mode == "RGBA"
+        assert 300 < max(picture.size) <= 700, name
 
 
 def test_every_shipped_model_opens() -> None:

@@ -292,7 +292,7 @@ def test_a_ship_in_a_storm_is_at_sea() -> None:
     [
         ("a chef cooking in a kitchen", ["cook"], "cooking"),
         ("a hot air balloon over a mountain lake", ["air balloon"], "mountain"),
-        ("a fox in a castle garden", ["fox"], "castle"),
+        ("a fox in a castle garden", ["fox"], "in a castle"),
     ],
 )
 def test_what_somebody_does_and_the_noun_before_a_place_are_no_things(
@@ -301,3 +301,22 @@ def test_what_somebody_does_and_the_noun_before_a_place_are_no_things(
     reading = reading_of(prompt)
 
     assert (names(reading), told in reading.unmatched) == (expected, True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a frog chef", ["frog", "chef toque"]),
+        ("a mouse dressed as a knight", ["mouse", "crested helmet"]),
+        ("a pirate", ["man", "pirate hat"]),
+        ("a wizard", ["mage"]),
+        ("a cat and a chef", ["cat", "cook"]),
+    ],
+)
+def test_an_animal_of_a_trade_wears_its_hat(prompt: str, expected: list[str]) -> None:
+    reading = reading_of(prompt)
+
+    assert names(reading) == expected
+    assert reading.unmatched == ()
+    if "hat" in expected[-1] or "toque" in expected[-1]:
+        assert reading.things[-1].relation is Relation.WEAR

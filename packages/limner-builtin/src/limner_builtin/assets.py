@@ -36,6 +36,22 @@ def emoji_picture(code: str) -> Image.Image:
 
 
 @cache
+def _modelled() -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO((HOME / "assets" / "modelled.zip").read_bytes())) as archive:
+        return {name.removesuffix(".webp"): archive.read(name) for name in archive.namelist()}
+
+
+def modelled_names() -> frozenset[str]:
+    return frozenset(_modelled())
+
+
+def modelled_picture(name: str) -> Image.Image | None:
+    """An RGBA picture that takes the place of an emoji of a head (by its code) or of an icon ("icon-NAME")."""
+    data = _modelled().get(name)
+    return None if data is None else Image.open(io.BytesIO(data)).convert("RGBA")
+
+
+@cache
 def emoji_names() -> dict[str, dict[str, list[str]]]:
     """`{locale: {code: [name, tag, ...]}}`, for the codes we have a picture of."""
     table: dict[str, dict[str, list[str]]] = _unzipped("emoji-labels.json.gz")

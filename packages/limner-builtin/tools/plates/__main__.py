@@ -1,6 +1,7 @@
 """Render the places that the built-in engine sets its things into: `python tools/plates FOLDER MODELS [PLACE ...]`.
 
-A plate that is in FOLDER already is not rendered again, so a build that was stopped goes on where it was.
+A plate that is in FOLDER or in the archive already is not rendered again, so a build that was stopped goes on where it was.
+A plate in FOLDER replaces the archive's.
 """
 
 import argparse
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pyluxcore
+from catalogue import PLATES
 from PIL import Image
-from places import PLATES, Air
+from places import Air
 from world import World, rendered
 
 LARGEST = 40_000
@@ -35,9 +37,10 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(chosen.models) as models:
         models.extractall(scratch)
+        packed = contents(chosen.into)
         for name in chosen.places or PLATES:
             target = chosen.folder / f"{name}.png"
-            if not target.exists():
+            if not target.exists() and name not in packed:
                 start = time.process_time()
                 part = target.with_suffix(".part.png")
                 plate(name, Path(scratch), (chosen.width, chosen.height), chosen.samples).save(part)
@@ -55,12 +58,23 @@ def plate(name: str, scratch: Path, size: tuple[int, int], samples: int) -> Imag
     return developed(colours, depth, air, starry=hour == "night" or name == "space")
 
 
+def contents(target: Path | None) -> dict[str, bytes]:
+    """The plates that an archive has already."""
+    if target is None or not target.exists():
+        return {}
+    with zipfile.ZipFile(target) as archive:
+        return {name.removesuffix(".webp"): archive.read(name) for name in archive.namelist()}
+
+
 def pack(folder: Path, target: Path) -> None:
-    """All plates as the engine reads them: the largest quality at which each is at most 40 KB."""
+    """Every plate as the engine reads it: the largest quality at which it has at most 40 KB."""
+    plates = contents(target)
+    for path in folder.glob("*.png"):
+        if path.stem in PLATES:
+            plates[path.stem] = _webp(printed(Image.open(path).convert("RGB"), path.stem))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(PLATES):
-            picture = printed(Image.open(folder / f"{name}.png").convert("RGB"), name)
-            archive.writestr(zipfile.ZipInfo(f"{name}.webp", (2026, 12, 1, 0, 0, 0)), _webp(picture))
+        for name, data in sorted(plates.items()):
+            archive.writestr(zipfile.ZipInfo(f"{name}.webp", (2026, 12, 1, 0, 0, 0)), data)
 
 
 def printed(picture: Image.Image, name: str) -> Image.Image:

@@ -989,12 +989,3 @@ def _domes(world: World, land: Height) -> None:
             out = 0.72 * wide
             spot = (x + out * math.cos(angle), y + out * math.sin(angle), z + tall + wide * 0.52)
             world.solid(lump(wide * 0.12, spot, detail=2), glow)
-
-
-OUTSIDE = (meadow, forest, mountains, beach, sea, desert, city, snow, winter)
-WITHIN = (podium, room, kitchen, stage, underwater, space, sky, cave, lava, alien)
-
-PLATES: dict[str, tuple[Callable[[World], Air], str]] = {
-    **{place.__name__: (place, "day") for place in (*OUTSIDE, *WITHIN)},
-    **{f"{place.__name__}-{hour}": (place, hour) for hour in ("sunset", "night") for place in OUTSIDE},
-}

@@ -21,6 +21,7 @@ from limner_builtin.raster.pixels import (
     shrunk,
     smoothed,
     smoothstep,
+    to_hsv,
     to_pixels,
 )
 from limner_builtin.raster.shading import Finish, pigment, shaded
@@ -52,6 +53,9 @@ CANDY = Finish(roughness=0.3, rim=0.3)
 Mask = NDArray[np.bool_]
 
 
+MOST_OUTLINE = 0.2
+
+
 def is_drawing(picture: Pixels) -> bool:
     """Whether most of the picture is one light tone, as paper is, and much of the rest is strokes."""
     tones = luma(shrunk(picture, 128, 128))
@@ -59,7 +63,21 @@ def is_drawing(picture: Pixels) -> bool:
     near = np.convolve(counts, (1, 1, 1), mode="same")
     most = int(near.argmax())
     paper = near[most] / tones.size
-    return bool(paper > LEAST_PAPER and edges[most] > 0.35 and _ink(picture).mean() > LEAST_STROKES * (1 - paper))
+    is_paper = paper > LEAST_PAPER and edges[most] > 0.35
+    return bool(
+        is_paper and _ink(picture).mean() > LEAST_STROKES * (1 - paper) and not _is_painted(picture, edges[most])
+    )
+
+
+def _is_painted(picture: Pixels, paper: float) -> bool:
+    """Whether what is on the paper is colour without dark outlines: a thing that was photographed or rendered."""
+    small = shrunk(picture, 128, 128)
+    _, saturation, value = to_hsv(small)
+    drawn = np.abs(luma(small) - paper) > 0.12
+    if not drawn.any():
+        return False
+    dark = (value < 0.35) & drawn
+    return bool(np.median(saturation[drawn]) > 0.3 and dark.sum() < MOST_OUTLINE * drawn.sum())
 
 
 def rendered_sketch(picture: Pixels, seed: int) -> Sprite | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from limner_builtin.edits.relief import livelier, relief, unlit
 from limner_builtin.edits.tailoring import clothes_of, head_of
-from limner_builtin.networks.cutout import Subject
+from limner_builtin.networks.cutout import Subject, freestanding
 from limner_builtin.networks.enlarging import enlarged_cutout
 from limner_builtin.networks.faces import FacePose, face_of, is_human
 from limner_builtin.raster.components import regions
@@ -67,6 +67,7 @@ UNCUT = "No subject stood out from the background, so the whole picture was used
 
 
 def print_clay(subject: Subject, easel: Easel) -> Edited:
+    subject = freestanding(subject)
     sprite, box = _placed(subject, easel, 0.86, 0.8)
     height = relief(sprite.picture, sprite.alpha)
     clay = _clay(height, max(box.width, box.height))
@@ -83,6 +84,7 @@ def _clay(height: Pixels, scale: int) -> Pixels:
 
 
 def enhance(subject: Subject, easel: Easel) -> Edited:
+    subject = freestanding(subject)
     sprite, box = _placed(subject, easel, 0.86, 0.82)
     picture = _stood(Sprite(_modelled(sprite, 0.85), sprite.alpha), box, studio(easel.width, easel.height, 215, 0.05))
     return Edited(picture, ESTIMATED, "Relit with an estimated relief; shape and colours come from your picture.")
@@ -104,6 +106,7 @@ def _modelled(sprite: Sprite, strength: float, finish: Finish = SATIN, lamps: tu
 
 def figure(subject: Subject, easel: Easel) -> Edited:
     """The subject as a glossy collectible on a round base."""
+    subject = freestanding(subject)
     back = studio(easel.width, easel.height, 212, 0.08)
     sprite, box = _placed(subject, easel, 0.62, 0.66, foot=0.82)
     toy = Sprite(livelier(_modelled(sprite, 0.9, GLOSS), 1.14), sprite.alpha)
@@ -173,7 +176,7 @@ def _head_window(subject: Subject, face: FacePose) -> tuple[int, int, int]:
 
 def _without_face(subject: Subject, easel: Easel) -> Edited:
     """No face: the upper part of the subject, which is where a head would be."""
-    sprite = subject.cropped()
+    sprite = freestanding(subject).cropped()
     side = min(max(sprite.width, 8), sprite.height)
     upper = Sprite(sprite.picture[:side], sprite.alpha[:side])
     canvas = np.ones((easel.height, easel.width, 3), np.float32)
@@ -196,7 +199,7 @@ def _window(subject: Subject, left: int, top: int, side: int) -> tuple[Pixels, P
 
 
 def asset_extraction(subject: Subject, easel: Easel) -> Edited:
-    pieces = _pieces(subject)
+    pieces = _pieces(freestanding(subject))
     notice = f"{len(pieces)} separate part(s) found; things that touch each other stay together."
     return Edited(sheet(pieces, easel), TRANSFORM, notice if subject.found else UNCUT + notice)
 
@@ -268,12 +271,13 @@ def _rebuilt(subject: Subject, easel: Easel, pose: Pose, name: str) -> Edited:
 
 
 def _centred(subject: Subject, easel: Easel, notice: str) -> Edited:
-    sprite, box = _placed(subject, easel, 0.8, 0.84)
+    sprite, box = _placed(freestanding(subject), easel, 0.8, 0.84)
     return Edited(_stood(sprite, box, studio(easel.width, easel.height, 30, 0.03)), TRANSFORM, notice)
 
 
 def variants(subject: Subject, easel: Easel) -> Edited:
     """Four looks of the same subject: daylight, evening sun, neon, porcelain."""
+    subject = freestanding(subject)
     wide, tall = easel.width // 2, easel.height // 2
     quarter = Easel(wide, tall, easel.seed)
     sprite, box = _placed(subject, quarter, 0.8, 0.78)

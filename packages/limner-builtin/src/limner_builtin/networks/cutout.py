@@ -8,7 +8,7 @@ from PIL import Image
 
 from limner_builtin.networks.enlarging import bled
 from limner_builtin.networks.sessions import run
-from limner_builtin.raster.pixels import Pixels, colour, guided, luma, resized, shrunk, smoothstep, to_pixels
+from limner_builtin.raster.pixels import Pixels, colour, grid, guided, luma, resized, shrunk, smoothstep, to_pixels
 from limner_builtin.raster.sprite import Sprite
 
 WORKING_SIDE = 1024
@@ -44,6 +44,24 @@ class Subject:
         columns = np.nonzero((self.alpha > 0.08).any(0))[0]
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         return Sprite(np.ascontiguousarray(self.picture[window]), np.ascontiguousarray(self.alpha[window]))
+
+
+CORNER, MARGIN = 0.12, 0.04
+
+
+def freestanding(subject: Subject) -> Subject:
+    """A close-up as a plate with round corners: cut out, it would end in straight edges on several sides."""
+    if not subject.fills_frame:
+        return subject
+    picture = subject.picture if subject.whole is None else subject.whole
+    height, width = picture.shape[:2]
+    pad, radius = round(min(height, width) * MARGIN), min(height, width) * CORNER
+    x, y = grid(height, width)
+    across = np.maximum(np.abs(x - width / 2) - width / 2 + radius, 0)
+    down = np.maximum(np.abs(y - height / 2) - height / 2 + radius, 0)
+    plate = (1 - smoothstep(-1, 1, np.hypot(across, down) - radius)).astype(np.float32)
+    around = ((pad, pad), (pad, pad))
+    return Subject(np.pad(picture, (*around, (0, 0)), mode="edge"), np.pad(plate, around), found=subject.found)
 
 
 def opened(path: Path) -> Image.Image:

@@ -11,11 +11,14 @@ from limner_builtin.reading.vocabulary import (
     NAME,
     Asset,
     afloat,
+    bareheaded,
     containers,
     flying,
     folded,
     garments,
+    hat_of,
     held,
+    is_creature,
     modifiers,
     parts,
     surfaces,
@@ -26,12 +29,16 @@ from limner_builtin.sprites.materials import Paint, paint_of
 
 MOST_THINGS = 4
 SIZES = {"large": 1.45, "small": 0.62}
-POSTPOSITION = re.compile(r"[\u3040-\u30ff\uac00-\ud7af].*|.*的|[上下前]|上方|上空|下面|前面|后面|旁边")
+POSTPOSITION = re.compile(
+    r"[\u3040-\u30ff\uac00-\ud7af].*|.*的|[上下前后]|[上下前后][方面边]|上空|上面|顶上|底下|之[上下后]|面前|[背身]后|旁边?|里面"
+    r"|(後ろ|[上下前隣横裏傍]|上空)[にのでをあい].*"
+)
 CLAUSE_END = "的"
 """Ends what is said of a noun that follows: "wearing a crown 的 fox"."""
 
 PLACING = frozenset(
     {"in", "at", "from", "into", "onto", "在", "里", "に", "で", "は", "が", "を", "에", "에서", "을", "를"}
+    | {f"{posture}在" for posture in "坐躺趴站躲蹲"}
 )
 """Stand between two things that are apart."""
 
@@ -42,7 +49,9 @@ FULL = "full"
 """The relation of what holds something to what it holds, which follows."""
 
 OF = frozenset({"of", "de", "d'", "di", "von", "с"})
-WITHIN = frozenset({"in", "dans", "en"})
+WITHIN = frozenset({"in", "dans", "en", "na", "nas", "num", "numa", "nel", "nella", "nello"})
+WITHIN_MASCULINE = "no"
+"""Portuguese; in English it says that something is missing."""
 FLYING = frozenset({"flying", "fliegend", "volant", "volando", "voando"})
 
 ENDING = frozenset({None, Role.BREAK, Role.RELATION})
@@ -50,6 +59,8 @@ ENDING = frozenset({None, Role.BREAK, Role.RELATION})
 
 FOODS = frozenset({"orange", "oranges", "lime", "limes", "chocolate"})
 """Colours and materials that are things as well; gold and wood are not drawn."""
+
+PLACES = frozenset({Role.PLACE, Role.PLACE_ALIKE})
 
 OWNING = frozenset({"with", "and", "mit", "avec", "con", "com", "с", "带着"})
 
@@ -69,6 +80,7 @@ class Folder:
         self._joined_by = ""
         self._last: Role | None = None
         self._leading: Relation | None = None
+        self._place_said = ""
         self._bearer_follows: Relation | None = None
         self._filled = False
         self._dressing = False
@@ -143,7 +155,9 @@ class Folder:
         self._unmatched.append(phrase.text)
 
     def _silent(self, phrase: Phrase) -> None:
-        if self._things and phrase.text in WITHIN:
+        within = phrase.text in WITHIN or (self._head_first and phrase.text == WITHIN_MASCULINE)
+        if self._things and within:
+            self._adjacent = False
             self._relation = Relation.INSIDE
         if self._adjacent and phrase.text in OF and _is(self._things[-1], containers()):
             self._filled, self._adjacent = True, False
@@ -187,8 +201,12 @@ class Folder:
         if is_compound and len(self._things) > 1:
             self._unmatched.append(self._things.pop().phrase)  # "a balloon over a mountain lake"
         hue = self._paint.hue if phrase.value == "alien" else None
-        if self._setting.place is None or self._setting.place == "space":
-            self._setting = replace(self._setting, place=phrase.value, hue=hue)
+        narrows = self._last in PLACES and not self._head_first
+        if narrows:
+            self._unmatched.append(self._place_said)  # "in a castle garden"
+        if narrows or self._setting.place is None or self._setting.place == "space":
+            self._setting = replace(self._setting, place=phrase.value, hue=hue, called=None)
+        self._place_said = phrase.text
         self._clear()
         self._adjacent = False
 
@@ -203,6 +221,8 @@ class Folder:
             self._unmatched.append(phrase.text)  # the "eyes" of a girl with green eyes are her own
             self._clear()
             self._adjacent = False
+            return
+        if self._of_a_trade(phrase):
             return
         if self._adjacent and phrase.role is Role.THING and self._things[-1].reference is None:
             if self._head_first or phrase.text in modifiers():  # "a chef cooking" is not a pan
@@ -224,6 +244,30 @@ class Folder:
         self._put(thing)
         self._clear()
         self._joined_by = ""
+        self._cover()
+
+    def _of_a_trade(self, phrase: Phrase) -> bool:
+        """A "frog chef" is a frog with a chef's hat, and so is a frog that is dressed as a chef."""
+        hat = hat_of(phrase.match.asset) if phrase.match else None
+        before = self._things[-1].asset if self._things else None
+        if phrase.match is None or hat is None or before is None or not is_creature(before):
+            return False
+        if not self._adjacent and self._relation is not Relation.WEAR:
+            return False
+        if phrase.match.asset != hat:
+            self._things.append(Thing(phrase.text, hat, KIND, relation=Relation.WEAR))
+            self._clear()
+            self._adjacent, self._joined_by = False, ""
+        return phrase.match.asset != hat
+
+    def _cover(self) -> None:
+        """Give whoever is drawn bareheaded their hat."""
+        thing = self._things[-1]
+        bare, hat = (bareheaded(thing.asset), hat_of(thing.asset)) if thing.asset else (None, None)
+        if bare is None or hat is None:
+            return
+        self._things[-1] = replace(thing, asset=bare, score=min(thing.score, KIND))
+        self._things.append(Thing(f"{thing.phrase} hat", hat, relation=Relation.WEAR))
 
     def _is_worn_garment(self, phrase: Phrase) -> bool:
         """Whether somebody who was named before wears it: nobody is dressed here, so a coat would lie beside them."""

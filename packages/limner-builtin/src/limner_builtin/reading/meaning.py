@@ -7,7 +7,9 @@ from limner_builtin.reading.vocabulary import KIND, Asset
 from limner_builtin.sprites.materials import Paint
 
 MOST_COPIES = 8
-OUTDOORS = frozenset({"meadow", "forest", "mountains", "beach", "sea", "desert", "city", "sky"})
+OUTDOORS = frozenset(
+    {"meadow", "forest", "jungle", "savanna", "mountains", "beach", "harbour", "sea", "desert", "city", "sky"}
+)
 """The places that an hour and the weather change."""
 
 

@@ -243,18 +243,38 @@ def _is_english(word: str) -> bool:
 
 @cache
 def _synonyms() -> dict[str, Asset]:
-    names = short_names("en") | full_names("en")
-    table = {}
-    for word, target in lexicon()["synonyms"].items():
-        if ":" in target:
-            kind, icon, dress = target.split(":")
-            name = icon.replace("-", " ")
-            table[folded(word)] = Asset(
-                WordKind(kind), icon, f"figure with {name}" if kind == WordKind.DOLL else name, dress
-            )
-        else:
-            table[folded(word)] = _emoji(names[folded(target)])
-    return table
+    return {folded(word): _target(target) for word, target in lexicon()["synonyms"].items()}
+
+
+def _target(target: str) -> Asset:
+    """What the lexicon names: "icon:NAME:DRESS", "doll:NAME:DRESS", or the English name of an emoji."""
+    if ":" not in target:
+        return _emoji((short_names("en") | full_names("en"))[folded(target)])
+    kind, icon, dress = target.split(":")
+    name = icon.replace("-", " ")
+    return Asset(WordKind(kind), icon, f"figure with {name}" if kind == WordKind.DOLL else name, dress)
+
+
+@cache
+def hat_of(asset: Asset) -> Asset | None:
+    """What somebody of that trade wears on their head."""
+    target = lexicon()["hats"].get(asset.name)
+    return None if target is None else _target(target)
+
+
+@cache
+def bareheaded(asset: Asset) -> Asset | None:
+    """Who is drawn under the hat, where there is no good drawing of the whole."""
+    target = lexicon()["bare"].get(asset.name)
+    return None if target is None else _target(target)
+
+
+CREATURE = re.compile(r"1f40[0-9a-f]|1f4[123].|1f98.|1f99.|1f9a[0-9a-e]|1f54a|1fabf|1face|1f916|1f47d|26c4")
+"""Animals, a robot, an alien and a snowman: whoever may have a trade in a fairy tale."""
+
+
+def is_creature(asset: Asset) -> bool:
+    return asset.kind is WordKind.EMOJI and CREATURE.fullmatch(asset.key.partition("-")[0]) is not None
 
 
 @cache
@@ -306,3 +326,8 @@ def _statures() -> dict[str, float]:
 def stature(asset: Asset) -> float:
     """How tall the thing is in the world, where 1 is a person."""
     return _statures().get(folded(asset.name), 1.0)
+
+
+def seat(asset: Asset) -> float:
+    """How far below its top things stand or sit on it, as a share of its height."""
+    return float(lexicon()["seats"].get(asset.name, 0))

@@ -10,7 +10,7 @@ import numpy as np
 from limner_builtin.raster.pixels import Pixels, colour, grid, smoothstep, to_hsv
 from limner_builtin.raster.sprite import Sprite, paste
 from limner_builtin.reading.meaning import Reading, Relation, Thing
-from limner_builtin.reading.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
+from limner_builtin.reading.vocabulary import Vocabulary, WordKind, flying, folded, seat, stature, swimming
 from limner_builtin.scene.grading import falling, graded
 from limner_builtin.scene.layout import BACK, FAR_SKY, TALLEST, Box, LayoutBody, arranged
 from limner_builtin.scene.plates import backdrop, podium
@@ -44,7 +44,7 @@ class SceneStage:
 
 
 HOVERING_PLACES = frozenset({"underwater"})
-TALLEST_IN = {"room": 0.56, "kitchen": 0.56, "city": 0.6, "stage": 0.6}
+TALLEST_IN = {"room": 0.56, "kitchen": 0.56, "library": 0.58, "hall": 0.6, "city": 0.6, "harbour": 0.6, "stage": 0.6}
 """Where furniture, doors or lamps give a scale, things are smaller than elsewhere."""
 
 AFLOAT_PLACES = frozenset({"sea"})
@@ -155,6 +155,7 @@ def _body(thing: Thing, sprite: Sprite, after: Thing | None, place: str, cutouts
         spanning=name == "rainbow",
         head=subject_head(sprite),
         glasses="glasses" in name or name == "goggles",
+        seat=seat(thing.asset),
     )
 
 

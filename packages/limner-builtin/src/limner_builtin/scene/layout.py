@@ -22,6 +22,8 @@ class LayoutBody:
     cut: bool = False
     head: tuple[float, float, float] = (0.5, 0.04, 0.6)
     glasses: bool = False
+    seat: float = 0.0
+    """How far below its top, as a share of its height, things stand on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ ATTACHED = frozenset(
 )
 BACK = 1.0
 OVERLAP = 0.04
+ASTRIDE, UPON = 0.5, 0.06
+"""How far below the top of what carries it a rider is, and what only stands on it."""
+BROAD = 1.3
+"""The shape of hats whose brim is as wide as the head."""
 SMALL = 0.72
 """Below this share of the tallest a thing counts as small."""
 FORWARD, BEHIND = 0.3, 0.16
@@ -194,7 +200,8 @@ def _attach(group: Group, index: int, body: LayoutBody, bodies: list[LayoutBody]
             )
             group.spots.append(replace(spot, far=anchor.far - 0.01, grounded=False, mirrored=True, order=index))
         case Relation.ON | Relation.RIDE:
-            _stand(group, index, body, sink=0.36 if body.relation is Relation.RIDE else 0.06)
+            mount = body.relation is Relation.RIDE and not body.seat
+            _stand(group, index, body, sink=body.seat or (ASTRIDE if mount else UPON), mount=mount)
         case Relation.INSIDE:
             _contain(group, index, body)
         case Relation.ABOVE:
@@ -207,7 +214,7 @@ def _attach(group: Group, index: int, body: LayoutBody, bodies: list[LayoutBody]
 def _worn(anchor: Spot, index: int, body: LayoutBody, head: tuple[float, float, float]) -> Spot:
     x, y, across = head
     x = 1 - x if anchor.mirrored else x
-    wide = anchor.width * across * (0.8 if body.glasses else 0.74)
+    wide = anchor.width * across * (0.8 if body.glasses else 1.0 if body.aspect > BROAD else 0.74)
     tall = wide / body.aspect
     top = anchor.bottom + anchor.height * (1 - y)
     bottom = top - anchor.width * across * 0.5 - tall / 2 if body.glasses else top - tall * 0.26
@@ -215,8 +222,11 @@ def _worn(anchor: Spot, index: int, body: LayoutBody, head: tuple[float, float, 
     return replace(spot, grounded=False, order=index)
 
 
-def _stand(group: Group, index: int, body: LayoutBody, sink: float) -> None:
-    """What was said first stands on what was said last, which is made broad enough to carry it."""
+def _stand(group: Group, index: int, body: LayoutBody, sink: float, *, mount: bool = False) -> None:
+    """What was said first stands on what was said last, which is made broad enough to carry it.
+
+    A mount is in front of its rider, whose legs are on its other side.
+    """
     across = group.right - group.left
     wide = max(body.tall * body.aspect, across * 0.95)
     wide = min(wide, across * 2.1)
@@ -224,11 +234,13 @@ def _stand(group: Group, index: int, body: LayoutBody, sink: float) -> None:
     if tall > group.top * 1.6:
         tall = group.top * 1.6
         wide = tall * body.aspect
+    if mount and group.top < tall * SMALL:
+        sink, mount = UPON, False  # a mouse on an elephant would vanish behind it
     middle = (group.left + group.right) / 2
     group.move(0, tall * (1 - sink))
     group.spots = [replace(spot, grounded=False) for spot in group.spots]
     group.anchor = replace(group.anchor, grounded=False)
-    base = Spot(index, middle - wide / 2, 0, wide, tall, group.anchor.far + 0.01, order=index)
+    base = Spot(index, middle - wide / 2, 0, wide, tall, group.anchor.far + (-0.02 if mount else 0.01), order=index)
     group.spots.insert(0, base)
 
 
@@ -270,7 +282,7 @@ def _grounded(groups: list[Group], width: int, height: int, horizon: float, *, t
     low = min(spot.bottom for spot in spots)
     up = max(spot.bottom + spot.height for spot in spots) - low
     cut = any(group.cut for group in groups)
-    most_wide = width * (0.9 if len(spots) > 1 else 0.74)
+    most_wide = width * (0.9 if len(spots) > 1 else 0.8)
     most_tall = height * (0.86 if cut else tallest)
     scale = min(most_wide / across, most_tall / up)
     ground = height if cut else _ground(up * scale, height, horizon)

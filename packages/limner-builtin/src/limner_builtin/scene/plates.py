@@ -13,6 +13,13 @@ from limner_builtin.scene.studio import Backdrop
 
 FLOORS = {
     "podium": 0.7,
+    "podium-discs": 0.7,
+    "podium-blocks": 0.7,
+    "library": 0.71,
+    "hall": 0.72,
+    "harbour": 0.75,
+    "savanna": 0.62,
+    "jungle": 0.62,
     "room": 0.655,
     "kitchen": 0.67,
     "stage": 0.73,
@@ -34,13 +41,17 @@ FLOORS = {
 }
 """Where the ground that things stand on begins: a share of the plate's height, from above."""
 
-IN_SNOW = {"meadow": "snow", "forest": "snow", "mountains": "snow", "city": "winter"}
+IN_SNOW = {"meadow": "snow", "forest": "snow", "mountains": "snow", "city": "winter", "harbour": "winter"}
 """Elsewhere snow falls and does not lie."""
 
-WIDE = frozenset({"podium", "room", "kitchen", "stage"})
+PODIUMS = ("podium", "podium-discs", "podium-blocks")
+WIDE = frozenset({*PODIUMS, "room", "kitchen", "stage", "library", "hall", "harbour"})
 """What is built has proportions; land may be squeezed a little, so that more of its sides is seen."""
 
 SQUEEZE = 0.86
+GRADED = frozenset({"harbour", "jungle", "savanna"})
+"""Rendered by day alone: another hour is a change of their light."""
+
 ALIEN_HUE = 285.0
 CLAY = 0.7
 """The tone of the podium's plate that takes the paper's colour as it is."""
@@ -68,6 +79,8 @@ def backdrop(setting: Setting, size: tuple[int, int], rng: np.random.Generator) 
     mirrored = bool(rng.random() < 0.5)
     picture = _fitted(plate, size, mirrored=mirrored)
     palette = replace(palette_of(setting), horizon=plate.floor)
+    if plate.name in GRADED and setting.time != "day":
+        picture = _at_hour(picture, setting.time)
     if setting.hue is not None:
         hue, saturation, value = to_hsv(picture)
         picture = from_hsv((hue + setting.hue - ALIEN_HUE) % 360, saturation, value)
@@ -81,7 +94,8 @@ def backdrop(setting: Setting, size: tuple[int, int], rng: np.random.Generator) 
 
 def podium(size: tuple[int, int], hue: float, strength: float, rng: np.random.Generator) -> Backdrop:
     """A clay stage in one hue, for things without a place."""
-    plate = Plate("podium", FLOORS["podium"])
+    name = PODIUMS[int(rng.integers(len(PODIUMS)))]
+    plate = Plate(name, FLOORS[name])
     mirrored = bool(rng.random() < 0.5)
     clay = luma(_fitted(plate, size, mirrored=mirrored))[..., None] / np.float32(CLAY)
     wall = colour(*hsv(hue, strength, 0.95))
@@ -101,6 +115,21 @@ def _fitted(plate: Plate, size: tuple[int, int], *, mirrored: bool) -> Pixels:
     part = image.resize(size, Image.Resampling.BICUBIC, box)
     pixels = to_pixels(part)
     return np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
+
+
+def _at_hour(picture: Pixels, time: str) -> Pixels:
+    """The evening is warm and rosy above; the night keeps little colour and is darkest above."""
+    height, width = picture.shape[:2]
+    _, y = grid(height, width)
+    down = (y / height)[..., None]
+    if time == "sunset":
+        glow = colour(1.06, 0.74, 0.66) * (1 - down) + colour(1.1, 0.8, 0.56) * down
+        evening: Pixels = np.clip(picture, 0, 1) ** np.float32(1.15) * glow
+        return evening.astype(np.float32)
+    grey = luma(picture)[..., None]
+    night: Pixels = (picture * np.float32(0.55) + grey * np.float32(0.45)) ** np.float32(1.35)
+    night = night * (colour(0.14, 0.2, 0.46) * (1 - down) + colour(0.3, 0.38, 0.6) * down)
+    return night.astype(np.float32)
 
 
 def _overcast(picture: Pixels) -> Pixels:

@@ -3,10 +3,11 @@
 from collections import OrderedDict
 
 import numpy as np
+from PIL import Image
 
-from limner_builtin.assets import emoji_picture
+from limner_builtin.assets import emoji_picture, modelled_picture
 from limner_builtin.networks.enlarging import WORTH_IT, bled, enlarged_cutout
-from limner_builtin.raster.pixels import to_pixels
+from limner_builtin.raster.pixels import Pixels, to_pixels
 from limner_builtin.raster.sprite import Sprite
 from limner_builtin.sprites.costumes import costumed, weapon_of
 from limner_builtin.sprites.materials import Paint, painted
@@ -34,7 +35,7 @@ class SpriteBox:
         key = ("icon:" + name, True, paint, dress)
         sprite = self._recalled(key)
         if sprite is None:
-            sprite = toy(name, paint, dress)
+            sprite = _modelled_icon(name, paint) or toy(name, paint, dress)
             self._remember(key, sprite)
         return sprite
 
@@ -65,11 +66,22 @@ def _weight(sprite: Sprite) -> int:
 
 
 def _emoji(code: str, paint: Paint, *, large: bool) -> Sprite:
-    image = emoji_picture(code)
-    image = image.crop(image.getbbox())
-    whole = to_pixels(image)
-    picture, alpha = whole[..., :3], whole[..., 3]
-    picture = painted(bled(picture, alpha), alpha, paint)
-    if large:
+    body = modelled_picture(code)
+    picture, alpha = _painted(body or emoji_picture(code), paint)
+    if large and body is None:
         picture, alpha = enlarged_cutout(picture, alpha)
     return Sprite(np.ascontiguousarray(picture), np.ascontiguousarray(alpha))
+
+
+def _modelled_icon(name: str, paint: Paint) -> Sprite | None:
+    image = modelled_picture(f"icon-{name}")
+    if image is None:
+        return None
+    picture, alpha = _painted(image, paint)
+    return Sprite(np.ascontiguousarray(picture), np.ascontiguousarray(alpha))
+
+
+def _painted(image: Image.Image, paint: Paint) -> tuple[Pixels, Pixels]:
+    whole = to_pixels(image.crop(image.getbbox()))
+    picture, alpha = whole[..., :3], whole[..., 3]
+    return painted(bled(picture, alpha), alpha, paint), alpha
