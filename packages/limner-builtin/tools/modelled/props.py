@@ -167,6 +167,131 @@ def balloon() -> Sequence[Part]:
     return parts
 
 
+LEAF: Rgb = (0.4, 0.72, 0.3)
+
+
+def fruit_bowl() -> Sequence[Part]:
+    orange: Rgb = (1.0, 0.6, 0.15)
+    fruit: list[Part] = [
+        Ball((-0.42, 0.74, 0.1), (0.27, 0.26, 0.27), RED),
+        Ball((0.1, 0.8, 0.18), (0.28, 0.28, 0.28), orange),
+        Ball((-0.1, 0.98, -0.2), (0.27, 0.26, 0.27), (0.55, 0.78, 0.25)),
+        Ball((0.5, 0.72, -0.02), (0.24, 0.24, 0.24), (0.98, 0.8, 0.25)),
+        Ball((0.5, 0.94, -0.02), (0.13, 0.2, 0.13), (0.98, 0.8, 0.25)),
+        Limb((-0.42, 0.96, 0.1), (-0.4, 1.1, 0.1), 0.025, 0.02, DARK_WOOD),
+        Limb((-0.1, 1.2, -0.2), (-0.06, 1.34, -0.2), 0.025, 0.02, DARK_WOOD),
+        Ball((0.02, 1.3, -0.2), (0.13, 0.035, 0.06), LEAF),
+    ]
+    grapes: list[Part] = [
+        Ball(
+            (0.66 + 0.1 * ((k * 2) % 3) - 0.1, 0.6 + 0.09 * (k % 4), 0.3 + 0.05 * (k % 2)),
+            (0.095, 0.095, 0.095),
+            (0.5, 0.3, 0.7),
+        )
+        for k in range(9)
+    ]
+    bowl: list[Part] = [
+        Drum((0, 0), 0.06, 0.62, 0.5, 0.95, WOOD, 0.05),
+        Drum((0, 0), 0.58, 0.66, 0.97, 0.99, DARK_WOOD, 0.03),
+        Drum((0, 0), 0.0, 0.1, 0.42, 0.42, DARK_WOOD, 0.03),
+    ]
+    return [*bowl, *fruit, *grapes]
+
+
+def treehouse() -> Sequence[Part]:
+    trunk: list[Part] = [
+        Limb((0, 0, 0), (0, 0.9, 0), 0.24, 0.17, DARK_WOOD),
+        Limb((0, 0.75, 0), (-0.5, 1.2, 0), 0.12, 0.08, DARK_WOOD),
+        Limb((0, 0.75, 0), (0.5, 1.25, -0.1), 0.12, 0.08, DARK_WOOD),
+    ]
+    crown: list[Part] = [
+        Ball((x, y, z), (r, r * 0.85, r), LEAF)
+        for x, y, z, r in (
+            (-0.6, 1.35, -0.1, 0.42), (0.62, 1.4, -0.15, 0.42), (0, 1.72, -0.3, 0.55), (-0.36, 1.7, -0.1, 0.36), (0.4, 1.74, -0.1, 0.36),
+        )
+    ]  # fmt: skip
+    house: list[Part] = [
+        Block((0, 0.88, 0.2), (0.52, 0.04, 0.36), WOOD, 0.02),
+        Block((0, 1.16, 0.16), (0.36, 0.28, 0.26), (0.9, 0.72, 0.48), 0.02),
+        Block((-0.2, 1.53, 0.18), (0.34, 0.05, 0.34), RED, 0.03, roll=0.62),
+        Block((0.2, 1.53, 0.18), (0.34, 0.05, 0.34), RED, 0.03, roll=-0.62),
+        Block((0, 1.42, 0.16), (0.16, 0.14, 0.24), (0.9, 0.72, 0.48), 0.02),
+        Block((-0.13, 1.08, 0.42), (0.09, 0.18, 0.03), DARK_WOOD, 0.03),
+        Block((0.17, 1.18, 0.42), (0.1, 0.1, 0.03), GLASS, 0.02),
+    ]
+    ladder: list[Part] = [Limb((x, 0.02, 0.56), (x, 0.9, 0.5), 0.025, 0.025, WOOD) for x in (-0.22, -0.02)]
+    ladder += [Limb((-0.22, y, 0.54), (-0.02, y, 0.54), 0.02, 0.02, WOOD) for y in (0.16, 0.32, 0.48, 0.64, 0.8)]
+    return [*trunk, *crown, *house, *ladder]
+
+
+def branch() -> Sequence[Part]:
+    parts: list[Part] = [
+        Limb((-1.15, 0.5, 0), (0.1, 0.56, 0), 0.13, 0.1, DARK_WOOD),
+        Limb((0.1, 0.56, 0), (1.1, 0.66, 0), 0.1, 0.04, DARK_WOOD),
+        Limb((-0.5, 0.5, 0), (-0.2, 0.16, 0.05), 0.07, 0.03, DARK_WOOD),
+        Limb((0.35, 0.58, 0), (0.65, 0.26, 0.05), 0.06, 0.03, DARK_WOOD),
+    ]
+    for x, y, lean in (
+        (-0.2, 0.1, -0.9),
+        (-0.36, 0.24, -0.3),
+        (0.7, 0.2, -0.8),
+        (0.5, 0.34, 0.4),
+        (1.12, 0.7, 0.3),
+        (0.96, 0.8, 0.9),
+        (1.0, 0.54, -0.5),
+        (-0.06, 0.26, 0.2),
+    ):
+        parts.append(Limb((x, y, 0.06), (x + 0.2 * math.cos(lean), y + 0.2 * math.sin(lean), 0.06), 0.075, 0.02, LEAF))
+    return parts
+
+
+def galleon() -> Sequence[Part]:
+    parts: list[Part] = [
+        Limb((-0.62, 0.34, 0), (0.62, 0.34, 0), 0.3, 0.3, WOOD),
+        Block((0, 0.56, 0), (0.86, 0.1, 0.27), DARK_WOOD, 0.04),
+        Block((-0.78, 0.74, 0), (0.2, 0.2, 0.26), WOOD, 0.04),
+        Block((-0.78, 0.95, 0), (0.23, 0.04, 0.28), DARK_WOOD, 0.03),
+        Block((0.78, 0.7, 0), (0.16, 0.1, 0.24), WOOD, 0.04),
+        Limb((0.8, 0.7, 0), (1.24, 0.98, 0), 0.04, 0.025, DARK_WOOD),
+    ]
+    for x, high in ((-0.4, 1.85), (0.3, 2.0)):
+        parts.append(Limb((x, 0.5, 0), (x, high, 0), 0.045, 0.03, DARK_WOOD))
+        for low, tall, wide in ((0.82, 0.26, 0.3), (1.4, 0.18, 0.23)):
+            parts += [
+                Ball((x + 0.06, low + tall, 0.05), (wide * 0.62, tall * 1.05, wide * 0.9), WHITE),
+                Limb((x, low + tall * 2.0, -wide), (x, low + tall * 2.0, wide), 0.025, 0.025, DARK_WOOD),
+            ]
+        parts.append(Block((x - 0.1, high - 0.04, 0), (0.1, 0.06, 0.012), RED, 0.01))
+    parts += [Ball((x, 0.4, 0.3), (0.06, 0.06, 0.03), INK) for x in (-0.5, -0.2, 0.1, 0.4)]
+    return parts
+
+
+def desk_lamp() -> Sequence[Part]:
+    brass: Rgb = (0.95, 0.7, 0.25)
+    return [
+        Drum((0, 0), 0, 0.09, 0.36, 0.34, brass, 0.04),
+        Limb((0, 0.08, 0), (-0.26, 0.82, 0), 0.04, 0.04, brass),
+        Ball((-0.26, 0.84, 0), (0.07, 0.07, 0.07), brass),
+        Limb((-0.26, 0.84, 0), (0.24, 1.4, 0), 0.04, 0.04, brass),
+        Drum((0.36, 0), 1.12, 1.46, 0.4, 0.14, brass, 0.03),
+        Drum((0.36, 0), 1.44, 1.54, 0.12, 0.1, brass, 0.03),
+        Ball((0.36, 1.1, 0), (0.16, 0.14, 0.16), (1.0, 0.95, 0.7)),
+    ]
+
+
+def desk() -> Sequence[Part]:
+    knob: Rgb = (0.95, 0.75, 0.3)
+    parts: list[Part] = [Block((0, 0.86, 0), (1.05, 0.06, 0.52), WOOD, 0.04)]
+    for x in (-0.72, 0.72):
+        parts.append(Block((x, 0.42, 0), (0.28, 0.4, 0.46), DARK_WOOD, 0.03))
+        for y in (0.2, 0.44, 0.68):
+            parts += [
+                Block((x, y, 0.46), (0.23, 0.095, 0.03), WOOD, 0.02),
+                Ball((x, y, 0.51), (0.035, 0.035, 0.035), knob),
+            ]
+    return parts
+
+
 PROPS: dict[str, tuple[Callable[[], Sequence[Part]], View]] = {
     "table": (table, View(0.3, 0.3, 0.012)),
     "park-bench": (bench, View(0.28, 0.35, 0.01)),
@@ -176,4 +301,10 @@ PROPS: dict[str, tuple[Callable[[], Sequence[Part]], View]] = {
     "stone-tower": (tower, View(0.16, 0.0, 0.012)),
     "iceberg": (iceberg, View(0.25, 0.0, 0.05)),
     "air-balloon": (balloon, View(0.05, 0.13, 0.02)),
+    "fruit-bowl": (fruit_bowl, View(0.2, 0.0, 0.012)),
+    "treehouse": (treehouse, View(0.1, 0.2, 0.012)),
+    "tree-branch": (branch, View(0.1, 0.0, 0.03)),
+    "galleon": (galleon, View(0.14, -0.5, 0.015)),
+    "desk-lamp": (desk_lamp, View(0.12, 0.2, 0.012)),
+    "desk": (desk, View(0.26, 0.3, 0.01)),
 }
