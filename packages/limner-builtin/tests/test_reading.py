@@ -308,6 +308,8 @@ def test_what_somebody_does_and_the_noun_before_a_place_are_no_things(
     [
         ("a frog chef", ["frog", "chef toque"]),
         ("a mouse dressed as a knight", ["mouse", "crested helmet"]),
+        ("a samurai cat", ["cat", "samurai helmet"]),
+        ("a pirate cat", ["cat", "pirate hat"]),
         ("a pirate", ["man", "pirate hat"]),
         ("a wizard", ["mage"]),
         ("a cat and a chef", ["cat", "cook"]),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from solid import Ball, Drum, Limb, Part, Patch, Rgb
+from solid import Ball, Block, Drum, Limb, Part, Patch, Rgb
 
 BROWN: Rgb = (0.45, 0.31, 0.27)
 WHITE: Rgb = (0.93, 0.91, 0.97)
@@ -223,6 +223,27 @@ def standing(coat: Coat) -> Body:
     return Body(parts, (), (0, 1.5), 0.95)
 
 
+def robot(coat: Coat) -> Body:
+    """Stands on two feet, with a screen on its chest."""
+    main, dark, light = coat.main, coat.feet or DARK, coat.belly or WHITE
+    parts: list[Part] = [
+        Block((0, 0.74, 0), (0.34, 0.34, 0.25), main, 0.12),
+        Block((0, 0.78, 0.24), (0.2, 0.16, 0.03), light, 0.03),
+        Drum((0, 0), 1.02, 1.2, 0.12, 0.12, dark, 0.03),
+        Ball((-0.08, 0.82, 0.28), (0.045, 0.045, 0.03), (0.3, 0.75, 0.95)),
+        Ball((0.08, 0.82, 0.28), (0.045, 0.045, 0.03), (0.95, 0.35, 0.6)),
+    ]
+    for side in (-1, 1):
+        parts += [
+            Ball((side * 0.4, 0.94, 0), (0.12, 0.12, 0.12), dark),
+            Limb((side * 0.42, 0.92, 0), (side * 0.54, 0.62, 0.06), 0.075, 0.075, main),
+            Ball((side * 0.56, 0.52, 0.08), (0.13, 0.13, 0.13), dark),
+            Limb((side * 0.17, 0.42, 0), (side * 0.18, 0.16, 0), 0.1, 0.1, dark),
+            Block((side * 0.2, 0.09, 0.06), (0.16, 0.09, 0.2), main, 0.07),
+        ]
+    return Body(parts, (), (0, 1.52), 1.0)
+
+
 HEADS: dict[str, tuple[Callable[[Coat], Body], Coat]] = {
     "1f43b": (teddy, Coat(BROWN, (0.8, 0.68, 0.5), feet=(0.4, 0.27, 0.24))),
     "1f43b-200d-2744": (teddy, Coat(WHITE, (0.99, 0.98, 1.0))),
@@ -255,4 +276,5 @@ HEADS: dict[str, tuple[Callable[[Coat], Body], Coat]] = {
     "1f475": (standing, Coat((0.6, 0.4, 0.74), tip=(0.6, 0.4, 0.74))),
     "1f9d4": (standing, Coat((0.78, 0.36, 0.24), feet=(0.3, 0.34, 0.46))),
     "1f471": (standing, Coat((0.95, 0.68, 0.24), feet=(0.25, 0.36, 0.56))),
+    "1f916": (robot, Coat((0.8, 0.77, 0.9), (0.2, 0.22, 0.34), feet=(0.36, 0.32, 0.48))),
 }

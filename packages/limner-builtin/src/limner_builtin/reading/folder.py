@@ -224,10 +224,12 @@ class Folder:
             return
         if self._of_a_trade(phrase):
             return
+        hat: Thing | None = None
         if self._adjacent and phrase.role is Role.THING and self._things[-1].reference is None:
             if self._head_first or phrase.text in modifiers():  # "a chef cooking" is not a pan
                 self._unmatched.append(phrase.text)
                 return
+            hat = self._taken_hat(phrase)
             self._merge()
         self._speak_of_the_picture(phrase)
         asset = phrase.match.asset if phrase.match else None
@@ -245,6 +247,9 @@ class Folder:
         self._clear()
         self._joined_by = ""
         self._cover()
+        if hat is not None:
+            self._things.append(hat)
+            self._unmatched.remove(hat.phrase)
 
     def _of_a_trade(self, phrase: Phrase) -> bool:
         """A "frog chef" is a frog with a chef's hat, and so is a frog that is dressed as a chef."""
@@ -259,6 +264,23 @@ class Folder:
             self._clear()
             self._adjacent, self._joined_by = False, ""
         return phrase.match.asset != hat
+
+    def _taken_hat(self, phrase: Phrase) -> Thing | None:
+        """The hat of a "samurai cat": the trade was said first, and the animal wears what tells it."""
+        before, asset = self._things[-1], phrase.match.asset if phrase.match else None
+        if self._is_covered():
+            self._things.pop()  # the hat of a pirate who turns out to be a cat
+            before = replace(self._things[-1], asset=before.asset)
+            hat = before.asset
+        else:
+            hat = hat_of(before.asset) if before.asset else None
+        if hat is None or asset is None or not is_creature(asset):
+            return None
+        return Thing(before.phrase, hat, KIND, relation=Relation.WEAR)
+
+    def _is_covered(self) -> bool:
+        """Whether the last thing is the hat that somebody got without having been said."""
+        return len(self._things) > 1 and self._things[-1].phrase == f"{self._things[-2].phrase} hat"
 
     def _cover(self) -> None:
         """Give whoever is drawn bareheaded their hat."""

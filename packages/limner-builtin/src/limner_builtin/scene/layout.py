@@ -108,6 +108,8 @@ ATTACHED = frozenset(
 )
 BACK = 1.0
 OVERLAP = 0.04
+SUNK, SHOWN, TALL_VESSEL = 0.45, 0.22, 1.15
+"""The share of a thing that its vessel hides, in a broad one and in a tall one, as of flowers in a vase."""
 ASTRIDE, UPON = 0.5, 0.06
 """How far below the top of what carries it a rider is, and what only stands on it."""
 BROAD = 1.3
@@ -193,10 +195,10 @@ def _attach(group: Group, index: int, body: LayoutBody, bodies: list[LayoutBody]
         case Relation.WEAR:
             group.spots.append(_worn(anchor, index, body, bodies[anchor.body].head))
         case Relation.HOLD:
-            tall = min(max(tall, anchor.height * 0.45), anchor.height * 0.68)
+            tall = min(max(tall, anchor.height * 0.4), anchor.height * 0.6)
             wide = tall * body.aspect
             spot = Spot(
-                index, anchor.left + anchor.width * 0.06 - wide * 0.5, anchor.bottom + anchor.height * 0.16, wide, tall
+                index, anchor.left + anchor.width * 0.06 - wide * 0.62, anchor.bottom + anchor.height * 0.1, wide, tall
             )
             group.spots.append(replace(spot, far=anchor.far - 0.01, grounded=False, mirrored=True, order=index))
         case Relation.ON | Relation.RIDE:
@@ -251,7 +253,7 @@ def _contain(group: Group, index: int, body: LayoutBody) -> None:
     tall = min(wide / body.aspect, max(tallest * 1.25, wide * 0.7))
     wide = tall * body.aspect
     middle = (group.left + group.right) / 2
-    group.move(0, max(tall * 0.4, tall * 0.93 - tallest * 0.45))
+    group.move(0, max(tall * 0.4, tall * 0.93 - tallest * (SUNK if tall < wide * TALL_VESSEL else SHOWN)))
     group.spots = [replace(spot, grounded=False) for spot in group.spots]
     group.spots.append(Spot(index, middle - wide / 2, 0, wide, tall, group.anchor.far - 0.02, order=index))
 
