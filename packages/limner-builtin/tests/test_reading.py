@@ -322,3 +322,16 @@ def test_an_animal_of_a_trade_wears_its_hat(prompt: str, expected: list[str]) ->
     assert reading.unmatched == ()
     if "hat" in expected[-1] or "toque" in expected[-1]:
         assert reading.things[-1].relation is Relation.WEAR
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a fat cat", ["cat"]),
+        ("a lone wolf", ["wolf"]),
+        ("zwei Pinguine neben einem Schneemann", ["penguin", "snowman"]),
+        ("zwei Hunde spielen am Strand", ["dog"]),
+    ],
+)
+def test_an_animal_is_meant_as_an_animal(prompt: str, expected: list[str]) -> None:
+    assert names(reading_of(prompt)) == expected

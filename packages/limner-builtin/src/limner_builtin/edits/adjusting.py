@@ -7,6 +7,8 @@ import numpy as np
 from limner_builtin.raster.pixels import Pixels, blurred, colour, from_hsv, grid, luma, over, smoothstep, to_hsv
 from limner_builtin.reading.edit_request import Change
 
+LARGEST_LAMP = 0.03
+"""A warm bright part that takes more of the picture is a thing, and no lamp."""
 NIGHT_TINT, NIGHT_LIGHT = (0.62, 0.78, 1.3), 0.2
 """Colour of moonlight, and the mean light of a picture that it falls on."""
 
@@ -63,7 +65,11 @@ def _by_day(picture: Pixels) -> Pixels:
     cast = np.maximum(spread.mean((0, 1)), 0.02)
     balanced = np.clip(spread * (cast.mean() / cast) ** 0.5, 0, 1)
     middle = float(np.clip(np.median(luma(balanced)), 0.02, 0.98))
-    return _saturated(1.15)((balanced ** np.float32(min(1.0, np.log(0.5) / np.log(middle)))).astype(np.float32))
+    day = _saturated(1.15)((balanced ** np.float32(min(1.0, np.log(0.5) / np.log(middle)))).astype(np.float32))
+    # what is light already only gets a little of it
+    need = np.float32(np.clip((0.62 - float(np.median(luma(picture)))) / 0.3, 0.15, 1))
+    lit: Pixels = picture + (day - picture) * need
+    return lit
 
 
 def _sharpened(picture: Pixels) -> Pixels:
@@ -104,12 +110,13 @@ def at_time(picture: Pixels, time: str) -> Pixels:
 def _by_night(picture: Pixels) -> Pixels:
     """Moonlight over everything; what is bright and warm stays lit, like a lamp or a window."""
     hue, saturation, value = to_hsv(picture)
-    dim = from_hsv(hue, saturation * 0.45, value) ** np.float32(1.15)
-    share = min(0.62, NIGHT_LIGHT / max(float(luma(dim).mean()), 0.05))
+    dim = from_hsv(hue, saturation * 0.5, value) ** np.float32(1.05)
+    share = float(np.clip(NIGHT_LIGHT / max(float(luma(dim).mean()), 0.05), 0.36, 0.62))
     moonlit = np.clip(dim * colour(*NIGHT_TINT) * np.float32(share) + colour(0.0, 0.008, 0.03), 0, 1)
     warm = (
         smoothstep(0.82, 0.97, value) * smoothstep(0.3, 0.6, saturation) * (np.abs((hue - 42 + 180) % 360 - 180) < 28)
     )
+    warm = warm * np.clip(1.5 - warm.mean() / LARGEST_LAMP, 0, 1)
     lit = over(picture * colour(*LAMP), blurred(warm.astype(np.float32), 1.5) * 0.85, moonlit)
     shaded: Pixels = lit * _vignette(picture.shape[0], picture.shape[1], 0.45)[..., None]
     return shaded

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 
 from limner_builtin.assets import lexicon
-from limner_builtin.reading.vocabulary import KIND, Match, Vocabulary, folded, modifiers
+from limner_builtin.reading.vocabulary import KIND, Match, Vocabulary, folded, is_creature, modifiers
 from limner_builtin.reading.words import joined, measured
 
 LONGEST = 8
@@ -86,11 +86,21 @@ def _spoken(text: str, vocabulary: Vocabulary, locale: str) -> Phrase | None:
     match = vocabulary.find(text, locale)
     if match is not None and match.score <= KIND and _lexicon().get(text.partition(" ")[0], (None,))[0] is Role.COLOUR:
         match = None if " " in text else match  # a "green dragon" is a dragon first, and then a plant of that name
+    if match is not None and _is_figure_of_speech(text, match, vocabulary, locale):
+        match = None
     if known is not None:
         return Phrase(Role.COLOUR, text, known[1], match)
     if match is not None:
         return Phrase(Role.THING, text, match=match)
     return Phrase(Role.MODIFIER, text) if text in modifiers() else None
+
+
+def _is_figure_of_speech(text: str, match: Match, vocabulary: Vocabulary, locale: str) -> bool:
+    """A "lone wolf" and a "fat cat" are people in a dictionary, and animals in a picture."""
+    if match.score > KIND or " " not in text or is_creature(match.asset):
+        return False
+    last = vocabulary.find(text.rpartition(" ")[2], locale)
+    return last is not None and last.score > KIND and is_creature(last.asset)
 
 
 POINTING = frozenset({"the", "this", "that", "my", "it", "him", "her", "them", "der", "die", "das", "le", "la", "el"})

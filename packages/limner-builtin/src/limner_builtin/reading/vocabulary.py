@@ -63,7 +63,8 @@ class Vocabulary:
         """The locale whose names know most of the words; English where none knows more."""
         best, most = _by_script(words) or "en", sum(_is_english(word) for word in words)
         for locale in emoji_names():
-            known = sum(word in full_names(locale) or word in short_names(locale) for word in words)
+            names, short, spoken = full_names(locale), short_names(locale), FUNCTION_WORDS.get(locale, frozenset())
+            known = sum(word in names or word in short or word in spoken for word in words)
             if known > most:
                 best, most = locale, known
         return best
@@ -107,6 +108,19 @@ class Vocabulary:
         """By a tag in the prompt's language. Of the English ones, those that name a thing are among the kinds."""
         code = None if locale == "en" else tags(locale).get(phrase)
         return None if code is None else Match(_emoji(code), TAG)
+
+
+FUNCTION_WORDS = {
+    language: frozenset(re.findall(r"\w+", words))
+    for language, words in {
+        "de": "ein eine einem einer einen eines und neben auf unter hinter zwei drei mit im zum zur vom",
+        "fr": "un une deux trois sous derrière devant sur avec dans et des du au aux",
+        "es": "un una dos tres bajo sobre con en del los las y el",
+        "it": "un una due tre sotto sopra accanto con di il nel nella sul sulla",
+        "pt": "um uma dois duas três em cima ao lado da do com sob atrás",
+    }.items()
+}
+"""Words that tell a language and name nothing: plurals and cases are looked up in that language."""
 
 
 def forms(word: str) -> list[str]:
