@@ -86,6 +86,7 @@ NOT_SEARCHED = {
     "docs/decisions/0015-names.md": "the table of old and new names",
     "packages/limner-builtin/src/limner_builtin/assets/lexicon.toml": "words that callers use in prompts",
     "packages/limner-builtin/tests/test_reading.py": "words that callers use in prompts",
+    "packages/limner-builtin/tests/test_relations.py": "words that callers use in prompts",
     "packages/limner-builtin/tools/plates/places.py": "builds what stands in a city",
     "packages/limner-builtin/tools/gallery/prompts.toml": "words that callers use in prompts",
     "tests/architecture/test_names.py": "this list",

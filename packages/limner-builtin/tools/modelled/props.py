@@ -210,7 +210,7 @@ def treehouse() -> Sequence[Part]:
             (-0.6, 1.35, -0.1, 0.42), (0.62, 1.4, -0.15, 0.42), (0, 1.72, -0.3, 0.55), (-0.36, 1.7, -0.1, 0.36), (0.4, 1.74, -0.1, 0.36),
         )
     ]  # fmt: skip
-    house: list[Part] = [
+    cabin: list[Part] = [
         Block((0, 0.88, 0.2), (0.52, 0.04, 0.36), WOOD, 0.02),
         Block((0, 1.16, 0.16), (0.36, 0.28, 0.26), (0.9, 0.72, 0.48), 0.02),
         Block((-0.2, 1.53, 0.18), (0.34, 0.05, 0.34), RED, 0.03, roll=0.62),
@@ -221,7 +221,7 @@ def treehouse() -> Sequence[Part]:
     ]
     ladder: list[Part] = [Limb((x, 0.02, 0.56), (x, 0.9, 0.5), 0.025, 0.025, WOOD) for x in (-0.22, -0.02)]
     ladder += [Limb((-0.22, y, 0.54), (-0.02, y, 0.54), 0.02, 0.02, WOOD) for y in (0.16, 0.32, 0.48, 0.64, 0.8)]
-    return [*trunk, *crown, *house, *ladder]
+    return [*trunk, *crown, *cabin, *ladder]
 
 
 def branch() -> Sequence[Part]:

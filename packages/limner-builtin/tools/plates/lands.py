@@ -111,7 +111,7 @@ def _fern(at: tuple[float, float, float], tall: float, seed: int) -> trimesh.Tri
 
 
 def harbour(world: World) -> Air:
-    """A pier of planks, boats on the water, and a row of houses on the far bank."""
+    """A pier of planks, boats on the water, and a row of gables on the far bank."""
     _planks(world, 3.4, -7.5, 3.0, (0.5, 0.36, 0.24), 5)
     post = world.matte((0.34, 0.24, 0.17))
     for side in (-1, 1):
@@ -187,7 +187,7 @@ def _boat(world: World, x: float, y: float, size: float, rgb: Rgb) -> None:
 
 
 def library(world: World) -> Air:
-    """Shelves of books to the ceiling, a rug, two lamps."""
+    """Books to the ceiling, a rug, two lamps."""
     _planks(world, 4.2, -5, 3.4, (0.3, 0.17, 0.09), 9)
     wood, deep = world.glossy((0.28, 0.15, 0.08), 0.25, 0.04), world.matte((0.12, 0.065, 0.04))
     world.box((-4.3, 3.3, 0), (4.3, 3.5, 3.4), deep)
