@@ -45,6 +45,28 @@ async def test_an_intent_names_what_will_be_asked_of_whom(service: ServiceHarnes
     assert (kept.outcome, kept.handle, kept.result, kept.closed_ms, kept.charged) == (None, None, None, None, False)
 
 
+async def test_the_vendors_queue_is_told_to_watchers_by_who_has_the_lease_alone(
+    service: ServiceHarness, task: TaskId
+) -> None:
+    async def told() -> list[str]:
+        return [
+            str(each.status) for each in await service.store.read(lambda records: records.events.of_task(task, 0, 9))
+        ]
+
+    attempt = await intend_attempt(journal(service), task, 1)
+    await journal(service).submitted(attempt, {"id": "job-1"})
+    before, owner = await told(), "worker"
+
+    await journal(service).vendor_queued(task, attempt, owner)
+    assert (await last(service, task)).in_vendors_queue
+    await journal(service).vendor_queued(task, attempt, "another worker")
+    assert await told() == [*before, "running"]
+    await journal(service).working(task, attempt, owner)
+
+    assert not (await last(service, task)).in_vendors_queue
+    assert await told() == [*before, "running", "running"]
+
+
 async def test_an_asynchronous_attempt_goes_through_every_state(service: ServiceHarness, task: TaskId) -> None:
     states: list[tuple[Any, ...]] = []
 
