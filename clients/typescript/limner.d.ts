@@ -634,6 +634,12 @@ export type NewTemplate = {
   after?: (TemplateFile | null);
 };
 
+/** The version that is used again. */
+export type EarlierVersion = {
+  /** As the list of versions has it. */
+  version: string;
+};
+
 export type WeatherPeriod = {
   /** Seconds; null without a picture in this time. */
   p50_s: (number | null);
@@ -1938,6 +1944,11 @@ export interface Calls {
   "DELETE /v1/templates/{slug}": { body: never; answer: {
     code: 0;
     data: Record<string, unknown>;
+  } };
+  /** Use an earlier version of a template of yours again */
+  "POST /v1/templates/{slug}/bring-back": { body: EarlierVersion; answer: {
+    code: 0;
+    data: Template;
   } };
   /** Make pictures from words */
   "POST /v1/images/generations": { body: {

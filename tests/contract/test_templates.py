@@ -40,6 +40,10 @@ def put(client: Client, slug: str, **changes: Any) -> Answer:
     return client.call("PUT", f"{PATH}/{slug}", json.dumps(TEMPLATE | changes).encode(), JSON_BODY)
 
 
+def bring_back(client: Client, slug: str, **body: Any) -> Answer:
+    return client.call("POST", f"{PATH}/{slug}/bring-back", json.dumps(body).encode(), JSON_BODY)
+
+
 def names(client: Client) -> dict[str, str]:
     return {each["template"]: each["origin"] for each in client.get(PATH).data["templates"]}
 
@@ -85,6 +89,31 @@ def test_a_task_is_made_with_it_and_keeps_its_version(owner: Client) -> None:
         TEMPLATE["text"],
     ]
     assert owner.create(template="woodcut").refusal == (400, 1004)
+
+
+def test_an_earlier_version_is_used_again_also_of_a_template_that_was_removed(owner: Client) -> None:
+    first = put(owner, "brought_back").data
+    put(owner, "brought_back", text="Draw it in chalk.")
+    owner.call("DELETE", f"{PATH}/brought_back")
+
+    again = bring_back(owner, "brought-back", version=first["version"]).data
+
+    assert (again["version"], again["text"]) == (first["version"], TEMPLATE["text"])
+    assert owner.get(f"{PATH}/brought_back").data["text"] == TEMPLATE["text"]
+    assert len(owner.get(f"{PATH}/brought_back/versions").data["versions"]) == 3
+
+
+def test_a_version_that_the_template_never_had_is_refused_by_its_field(owner: Client, other_client: Client) -> None:
+    version = put(owner, "with_versions").data["version"]
+    put(other_client, "with_versions", text="Draw it in chalk.")
+
+    for client, named in ((other_client, version), (owner, "0" * 64)):
+        assert bring_back(client, "with_versions", version=named).refusal == (404, 9415)
+    bodies: list[dict[str, Any]] = [{}, {"version": ""}, {"version": 3}, {"version": "x" * 65}]
+    for body in bodies:
+        refused = bring_back(owner, "with_versions", **body)
+        assert refused.status == 400
+        assert "version" in refused.json["suggestion"]
 
 
 def test_a_queued_task_runs_with_the_version_of_its_acceptance(tmp_path: Path) -> None:

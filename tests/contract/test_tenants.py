@@ -95,7 +95,11 @@ def answer_of(client: Client, method: str, path: str, ids: Mapping[str, str]) ->
 ADD = ("put", "/v1/templates/{slug}")
 """Makes a template of the caller's own, whatever others call theirs."""
 
-BODIES = {ADD: TEMPLATE, ("post", "/v1/refusals/{refusal_id}/appeal"): {"text": "It is an animal."}}
+BODIES = {
+    ADD: TEMPLATE,
+    ("post", "/v1/templates/{slug}/bring-back"): {"version": "0" * 64},
+    ("post", "/v1/refusals/{refusal_id}/appeal"): {"text": "It is an animal."},
+}
 
 
 SOCKETS = {("get", "/v2/openapi/task/watch/{task_id}")}

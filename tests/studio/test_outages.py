@@ -39,6 +39,20 @@ def test_a_restart_is_noticed_and_the_cards_catch_up(browser: Browser, data: Pat
             expect(tab.page.locator("#prompt")).to_have_value("written while it was away")
 
 
+def test_a_server_that_says_that_it_restarts_is_not_called_away(browser: Browser, data: Path) -> None:
+    with browser.new_context() as context:
+        with serving(data) as first:
+            port, tab = _port(first), new_tab(context, first)
+            tab.sign_in()
+            until_ready(tab.page)
+            expect(tab.page.locator("#live")).to_have_text("Live")
+        expect(tab.page.get_by_role("alert")).to_contain_text("The server starts anew. Nothing is lost.")
+
+        with serving(data, "--port", port):
+            tab.page.get_by_role("button", name="Try now").click()
+            expect(tab.page.get_by_role("alert")).to_be_hidden()
+
+
 def test_without_a_websocket_the_cards_are_asked_for(tab: Tab) -> None:
     tab.page.route_web_socket("**/studio/live*", lambda socket: socket.close(code=1011))
     tab.sign_in()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from limner.api.http.openapi_schema import content, fields, ref, schemas_of
-from limner.api.templates.wire import NewTemplate
+from limner.api.templates.wire import EarlierVersion, NewTemplate
 
 _TEXT = {"type": "string"}
 _MAYBE = {"type": ["string", "null"]}
@@ -27,7 +27,7 @@ SCHEMAS: dict[str, Any] = {
         "required": list(_TEMPLATE),
         "properties": {**_TEMPLATE, "create_time": {"type": "integer"}, "text": _TEXT},
     },
-    **schemas_of(NewTemplate),
+    **schemas_of(NewTemplate, EarlierVersion),
 }
 
 
@@ -56,6 +56,8 @@ ADD["requestBody"] = {
         "application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}},
     },
 }
+BRING_BACK = _operation(ref("Template"), 400, 404)
+BRING_BACK["requestBody"] = {"required": True, **content(ref("EarlierVersion"))}
 REMOVE = _operation({"type": "object"}, 404)
 EXPORT = _file("application/zip")
 FILE = _file("image/*")

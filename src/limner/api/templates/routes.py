@@ -16,7 +16,7 @@ from limner.api.http.headers import media_type
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.service_container import Services
 from limner.api.templates import openapi
-from limner.api.templates.wire import NewTemplate, picture_type, unzipped, zipped
+from limner.api.templates.wire import EarlierVersion, NewTemplate, picture_type, unzipped, zipped
 from limner.application.library.templates import AccountTemplates
 from limner.db.tables.library.templates import TemplateVersion
 from limner.domain.ids import AccountId
@@ -52,6 +52,13 @@ def operations(services: Services, templates: AccountTemplates) -> list[Operatio
         reads("GET", f"{one}/files/{{name}}", handle.file, "Fetch a picture of a template", openapi.FILE),
         reads("GET", one, handle.read, "Read a template", openapi.READ),
         changes("PUT", one, handle.add, "Add a template, or a version of it", openapi.ADD),
+        changes(
+            "POST",
+            f"{one}/bring-back",
+            handle.bring_back,
+            "Use an earlier version of a template of yours again",
+            openapi.BRING_BACK,
+        ),
         changes("DELETE", one, handle.remove, "Remove a template of yours", openapi.REMOVE),
     ]
 
@@ -102,6 +109,12 @@ class TemplateHandlers:
             return (await self.templates.files(account, slug))[1]
         except Refusal:
             return {}
+
+    async def bring_back(self, request: Request) -> Response:
+        key, slug = caller(request), request.path_params["slug"]
+        earlier, _ = await parse(request, lambda body: validated(EarlierVersion, read_object(body)))
+        again = await self.templates.bring_back(key.account, slug, earlier.version, f"key {key.id}")
+        return success(_version_body(again, key.account) | {"text": again.template.text})
 
     async def remove(self, request: Request) -> Response:
         key = caller(request)

@@ -47,6 +47,12 @@ class TemplateReference(TemplateFile):
     role: StrictStr = Field(min_length=1, max_length=200, description='Completes "Image 2: …".')
 
 
+class EarlierVersion(BaseModel):
+    """The version that is used again."""
+
+    version: StrictStr = Field(min_length=1, max_length=64, description="As the list of versions has it.")
+
+
 class NewTemplate(BaseModel):
     """A template, or a new version of one."""
 

@@ -20,7 +20,7 @@ from limner.application.ids import time_ordered
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.library.templates import TemplateVersion
-from limner.domain.ids import AccountId, TemplateVersionId, is_uuid
+from limner.domain.ids import AccountId, TemplateVersionId
 from limner.domain.prompts.template import Template, normalise_slug
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.spec import TaskSpec
@@ -172,11 +172,15 @@ class AccountTemplates:
         return await self.store.run(lambda records: _add(records, version, kept))
 
     async def bring_back(self, account: AccountId, slug: str, version: str, by: str) -> TemplateVersion:
-        """Use an earlier version of the account's own template again, as its newest one. Raises `Refusal`."""
+        """Use an earlier version of the account's own template again, as its newest one. Raises `Refusal`.
+
+        Of a template that was removed, too, which then exists again.
+        """
 
         def work(records: Records) -> TemplateVersion:
-            found = records.templates.version(TemplateVersionId(version)) if is_uuid(version) else None
-            if found is None or (found.account, found.slug) != (account, normalise_slug(slug)):
+            made = records.templates.history(account, normalise_slug(slug), MOST_VERSIONS)
+            found = next((each for each in made if each.version == version), None)
+            if found is None:
                 raise _no_version(slug)
             now_ms = self.clock.now_ms()
             again = replace(found, id=TemplateVersionId(time_ordered(now_ms)), created_ms=now_ms, created_by=by)
@@ -297,7 +301,7 @@ def _no_version(slug: str) -> Refusal:
     return Refusal(
         Code.TEMPLATE_NOT_FOUND,
         f"the template {slug!r} has no such version",
-        suggestion="Open the template's page, which lists its versions.",
+        suggestion="`GET /v1/templates/{slug}/versions` and the template's page list its versions.",
         field="version",
     )
 
