@@ -3,11 +3,11 @@
 import json
 import uuid
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from contract.client import PICTURE, client_of
 from serving import Served
-from studio.browser import Tab, until_ready
+from studio.browser import Tab, new_tab, until_ready
 
 
 def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio: Served) -> None:
@@ -163,6 +163,29 @@ def test_a_template_is_tried_with_a_picture_on_its_page(tab: Tab, studio: Served
     expect(tab.page.locator("[data-cards] .card[data-state=success]")).to_contain_text("as a bust")
     task = tab.page.url.partition("tried=")[2]
     assert client.task(task)["input"]["template"] == slug
+    assert len(client.task(task)["input"]["files"]) == 1
+
+
+def test_a_template_is_tried_with_a_picture_without_scripts(browser: Browser, studio: Served) -> None:
+    slug = f"t{uuid.uuid4().hex[:8]}"
+    fields = {"title": "Stone", "summary": "As of stone.", "text": "Turn the subject into grey stone."}
+    client = client_of(studio)
+    client.call("PUT", f"/v1/templates/{slug}", _json(**fields), _JSON)
+    with browser.new_context(java_script_enabled=False) as context:
+        tab = new_tab(context, studio)
+        tab.sign_in()
+        tab.open(f"/templates/{slug}")
+        page = tab.page
+        page.fill("#try-words", "as a bust")
+        page.set_input_files("#try-picture", {"name": "knight.png", "mimeType": "image/png", "buffer": PICTURE})
+        page.get_by_role("button", name="Make one").click()
+        page.wait_for_url(f"**/templates/{slug}?tried=*")
+        task = page.url.partition("tried=")[2]
+
+        assert client.wait(task)["status"] == "success"
+        page.reload()
+        expect(page.locator("[data-cards] .card[data-state=success]")).to_contain_text("as a bust")
+
     assert len(client.task(task)["input"]["files"]) == 1
 
 
