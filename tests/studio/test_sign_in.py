@@ -62,13 +62,15 @@ def test_signing_out_ends_the_session_on_the_server(tab: Tab, studio: Served) ->
 
 def test_a_revoked_key_ends_its_session_and_the_draft_stays(tab: Tab, studio: Served, browser: Browser) -> None:
     tab.sign_in_anew()
+    tab.make("seen over the socket")
+    expect(tab.page.locator(".card[data-state=success]", has_text="seen over the socket")).to_be_visible()
     tab.page.fill("#prompt", "a draft that stays")
     newest = studio.cli("keys", "list")[-1]
-    expect(tab.page.locator("#live")).to_contain_text("Live")
 
     studio.cli("keys", "revoke", newest["id"])
 
     expect(tab.page.get_by_role("alert")).to_contain_text("Your key was revoked. Your draft is kept here.")
+    tab.page.evaluate("document.dispatchEvent(new CustomEvent('limner:reconnect'))")  # refused, it would be told
     tab.page.get_by_role("button", name="Sign in again").click()
     expect(tab.page.get_by_role("heading", name="Come in")).to_be_visible()
     tab.sign_in()

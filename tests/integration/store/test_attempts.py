@@ -48,23 +48,23 @@ async def test_an_intent_names_what_will_be_asked_of_whom(service: ServiceHarnes
 async def test_the_vendors_queue_is_told_to_watchers_by_who_has_the_lease_alone(
     service: ServiceHarness, task: TaskId
 ) -> None:
-    async def told() -> list[str]:
+    async def statuses() -> list[str]:
         return [
             str(each.status) for each in await service.store.read(lambda records: records.events.of_task(task, 0, 9))
         ]
 
     attempt = await intend_attempt(journal(service), task, 1)
     await journal(service).submitted(attempt, {"id": "job-1"})
-    before, owner = await told(), "worker"
+    before, owner = await statuses(), "worker"
 
     await journal(service).vendor_queued(task, attempt, owner)
     assert (await last(service, task)).in_vendors_queue
     await journal(service).vendor_queued(task, attempt, "another worker")
-    assert await told() == [*before, "running"]
+    assert await statuses() == [*before, "running"]
     await journal(service).working(task, attempt, owner)
 
     assert not (await last(service, task)).in_vendors_queue
-    assert await told() == [*before, "running", "running"]
+    assert await statuses() == [*before, "running", "running"]
 
 
 async def test_an_asynchronous_attempt_goes_through_every_state(service: ServiceHarness, task: TaskId) -> None:

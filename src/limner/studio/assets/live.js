@@ -1,5 +1,5 @@
 // The connection to the server: frames of changed tasks, the balance, and what is said while it is away.
-import { csrf, root, t } from "./page.js";
+import { csrf, root, t, toSignIn } from "./page.js";
 import { askHowItIs, notice } from "./notices.js";
 import { ENDED, sharedSocket } from "./socket.js";
 import { toast } from "./floating.js";
@@ -55,7 +55,7 @@ export function live() {
   }
   function closed(code, reason) {
     if (code === ENDED && reason === "the key was revoked") { ended(); return; }
-    if (code === ENDED) { location.reload(); return; }
+    if (code === ENDED) { toSignIn(); return; }
     lost ||= Date.now();
     dot.dataset.is = "away";
     setTimeout(async () => {

@@ -1,10 +1,10 @@
 // The line above the page: one notice at most, the gravest of what is the case.
-import { ask, icon, t } from "./page.js";
+import { ask, icon, t, toSignIn } from "./page.js";
 
 const again = () => document.dispatchEvent(new CustomEvent("limner:reconnect"));
 // The gravest first: an icon, what is the case, what follows, and the button with what it does.
 const NOTICES = {
-  revoked: () => ["key-round", t("Your key was revoked."), t("Your draft is kept here."), t("Sign in again"), () => location.reload()],
+  revoked: () => ["key-round", t("Your key was revoked."), t("Your draft is kept here."), t("Sign in again"), toSignIn],
   starting: () => ["refresh-cw", t("The server starts anew."), t("Nothing is lost."), t("Try now"), again],
   away: (retry) => ["wifi-off", t("The server is away."), `${t("Your tasks are safe on its disk and go on when it is back.")} ${retry}`, t("Try now"), again],
   old: () => ["info", t("This page is older than its server."), t("Reload; your draft stays."), t("Reload"), () => location.reload()],

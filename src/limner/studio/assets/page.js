@@ -5,6 +5,12 @@ const NS = "http://www.w3.org/2000/svg";
 
 export { root, assets, csrf };
 
+// To the sign-in page and back here. A reload would be answered for two seconds more, while the server remembers the key.
+export function toSignIn() {
+  const path = location.pathname.slice(root.length);
+  location.assign(`${root}/sign-in${path ? `?to=${encodeURIComponent(path)}` : ""}`);
+}
+
 // A sentence in the reader's language; `{name}` is replaced by the value of that name.
 export function t(sentence, values = {}) {
   return (said[sentence] ?? sentence).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);

@@ -41,7 +41,7 @@ export function sharedSocket(name, address, events) {
       if (last) channel.postMessage(last);
       for (const frame of recent.values()) if (frame.now_ms > since - OVERLAP_MS) channel.postMessage({ frame });
     }
-    if (now && socket.readyState > WebSocket.OPEN) { tries = 0; connect(); }
+    if (now && socket.readyState > WebSocket.OPEN && last?.code !== ENDED) { tries = 0; connect(); }
   }
   function lead() {
     leads = true;
