@@ -106,7 +106,8 @@ stopped to claim a second time after it took all that was queued: 29 statements 
 On 2026-12-01 PostgreSQL began to get writes whose outcome nobody reads as one statement (`Db.later`): the end of a task takes five round trips where it took twelve. Eight
 turns of 150 tasks of 1 KB at a load of 5: 16.6 ms of CPU a task before (`fad8e4b`), 13.0 after (0.81 is the median of the pairs), and 51 tasks a second before, 62 after. Pictures
 in a folder are read without obstore since then, whose threads take 0.12 ms of CPU for what a thread of ours does in 0.04: eight turns of 100 held calls of OpenAI's API at a load of
-6, 20.9 ms of CPU a call before and 18.5 after (0.87). **Tried without gain** the same day: SQLite's first unit of a batch without a savepoint (ten turns of 200, 1.01), and libc's functions
+6, 20.9 ms of CPU a call before and 18.5 after (0.87). With all of that day's changes together, five turns each at a load of 5 to 7: 0.90 of the CPU and 1.12 of the rate
+on PostgreSQL (16.9 to 20.2 ms before, 14.4 to 19.8 after), and 0.97 of the CPU of held calls, which is within what turns of one server differ. **Tried without gain** the same day: SQLite's first unit of a batch without a savepoint (ten turns of 200, 1.01), and libc's functions
 as the callbacks of the C2PA library instead of Python's (1.36 ms of CPU a signature instead of 1.67, which the library's private parts are not worth).
 
 What is left has no single cause: no function of ours has more than 3 % of the event loop's thread by itself. Before that, on SQLite a task ran about 35 statements,
