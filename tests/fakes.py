@@ -8,7 +8,7 @@ from typing import Any
 
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure
-from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, JobCancellation, Pending, Picture, Report
 from limner.providers.sandbox import card
 
 NOON_MS = 1_800_000_000_000
@@ -112,6 +112,17 @@ class ScriptedProvider:
         line = self.script.pop(0)
         answer = line(order) if callable(line) else line
         return await answer if asyncio.iscoroutine(answer) else answer
+
+
+@dataclass
+class CancellingVendor(ScriptedProvider):
+    """A vendor that can be asked to stop a job."""
+
+    cancelled: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        self.cancelled.append(handle)
+        return JobCancellation(accepted=True, detail="HTTP 202")
 
 
 def picture(order: GenerationRequest) -> Delivered:

@@ -1,21 +1,19 @@
 """Workers that are slow, disconnected or defective lose no purchase and violate no invariant."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crash.workers import DAY_S, HeldAnswer, WorkerPool, claim, take_over, until, wait_until_idle
-from fakes import FrozenClock, ScriptedProvider, never_answers, picture
+from fakes import CancellingVendor, FrozenClock, ScriptedProvider, never_answers, picture
 from limner.application.generation.journal import WRITE_RETRIES_S, SpendJournal
 from limner.db.tables.attempts import LATE_HANDLE, LATE_PICTURE, Attempt
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
-from limner.ports.provider import Accepted, Delivered, GenerationRequest, JobCancellation, Picture
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Picture
 from limner.providers.sandbox import card
 
 TAKEN = Accepted({"job": "7"}, wait_s=0)
@@ -73,17 +71,6 @@ async def test_the_first_of_two_pictures_counts_and_both_are_journaled_as_charge
     path = await workers.limner.blobs.local(before.result.blob, workers.limner.scratch.folder)
     assert path.read_bytes() == card("another")
     assert await workers.ledger_faults() == []
-
-
-@dataclass
-class CancellingVendor(ScriptedProvider):
-    """A vendor that can be asked to stop a job."""
-
-    cancelled: list[Mapping[str, Any]] = field(default_factory=list)
-
-    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
-        self.cancelled.append(handle)
-        return JobCancellation(accepted=True, detail="HTTP 202")
 
 
 async def test_a_job_whose_handle_comes_after_its_order_was_given_up_is_stopped(workers: WorkerPool) -> None:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
 from limner.domain.ids import BlobId
+from limner.domain.network.aws_signing_key import aws_signing_key
 from limner.storage.blobs import key_of
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -45,7 +46,7 @@ class PresignedBucket:
         query = "&".join(f"{quote(name, safe='-._~')}={quote(asked[name], safe='-._~')}" for name in sorted(asked))
         request = f"GET\n{path}\n{query}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
         signed = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(_key(self.secret, scope), signed.encode(), "sha256").hex()
+        signature = hmac.digest(aws_signing_key(self.secret, scope), signed.encode(), "sha256").hex()
         return f"{parts.scheme}://{parts.netloc}{path}?{query}&X-Amz-Signature={signature}"
 
 
@@ -76,10 +77,3 @@ def _root(endpoint: str, bucket: str, environment: Mapping[str, str]) -> str:
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environment[name] for name in names if environment.get(name)), "")
-
-
-def _key(secret: str, scope: str) -> bytes:
-    key = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key

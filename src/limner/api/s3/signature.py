@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
 from limner.api.s3.errors import S3Error
+from limner.domain.network.aws_signing_key import aws_signing_key
 
 SKEW_S = 15 * 60
 """Allowed difference between the clocks of client and server."""
@@ -119,7 +120,7 @@ def check_time(authorization: Authorization, now_s: float) -> None:
 def verify(head: RequestHead, authorization: Authorization, secret_key: str) -> SignatureChain:
     """Check the signature; returns the chain for signed frames. Raises `S3Error`."""
     _check_covered(head, authorization)
-    key = _signing_key(secret_key, authorization.scope)
+    key = aws_signing_key(secret_key, authorization.scope)
     for path in dict.fromkeys((head.path, f"{head.public_path}{head.path}")):
         canonical = hashlib.sha256(_canonical(head, path, authorization).encode()).hexdigest()
         to_sign = f"{_ALGORITHM}\n{authorization.at}\n{authorization.scope}\n{canonical}"
@@ -244,13 +245,6 @@ def _encoded(pairs: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
 def _pairs(query: str) -> list[tuple[bytes, bytes]]:
     parts = (part.partition("=") for part in query.split("&") if part)
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in parts]
-
-
-def _signing_key(secret_key: str, scope: str) -> bytes:
-    key = f"AWS4{secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key
 
 
 def _split(part: str) -> tuple[str, str]:

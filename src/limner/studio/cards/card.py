@@ -40,10 +40,19 @@ class CardPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedCard:
-    """`say` and `left` are the two phrases of a task under way; `end` is set for one that ended without a picture.
+class UnderWay:
+    """The two phrases of a task under way, empty for any other; whether the numbers of later frames replace them."""
 
-    `say_moves` and `left_moves` tell which of the phrases the numbers of later frames replace.
+    say: str
+    left: str
+    say_moves: bool = True
+    left_moves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCard:
+    """`end` is set for a task that ended without a picture.
+
     `preview` is the link to the newest picture of one that is not finished, of `previews` in all.
     """
 
@@ -57,8 +66,7 @@ class FeedCard:
     letter: str
     aria: str
     progress: int
-    say: str
-    left: str
+    under_way: UnderWay
     pictures: Sequence[CardPicture] = ()
     end: CardEnd | None = None
     kept: bool = False
@@ -67,18 +75,6 @@ class FeedCard:
     previews: int = 0
     missing: str = ""
     """Why there are fewer pictures than were asked for."""
-    say_moves: bool = True
-    left_moves: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
-    """The two phrases of a task under way, and whether the numbers of later frames replace them."""
-
-    say: str
-    left: str
-    say_moves: bool = True
-    left_moves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,6 @@ class CardMaker:
         task = seen.task
         prompt, template = str(task.echo.get("prompt") or ""), self._template_title(task)
         title = prompt or template or self._type_title(task)
-        phrases = self._under_way(seen, attempts)
         return FeedCard(
             id=task.id,
             state=_state(task),
@@ -111,10 +106,7 @@ class CardMaker:
             letter=_first_letter(title),
             aria=f"{self._state_word(task)}: {title}",
             progress=displayed_progress(task, self.now_ms),
-            say=phrases.say,
-            left=phrases.left,
-            say_moves=phrases.say_moves,
-            left_moves=phrases.left_moves,
+            under_way=self._under_way(seen, attempts),
             pictures=self._pictures(task),
             end=Endings(self.t, self.models, self.served).of(task, attempts),
             kept=task.kept,

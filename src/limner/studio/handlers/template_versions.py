@@ -20,7 +20,6 @@ MOST_PICTURES = 6
 class VersionRow:
     """`changes` are what differs from the version before; `cards` are tasks that were made with it."""
 
-    id: TemplateVersionId
     number: int
     digest: str
     made: str
@@ -47,7 +46,6 @@ def version_rows(
         made = [seen for seen in tasks if _made_with(seen, each, until_ms)]
         rows.append(
             VersionRow(
-                id=each.id,
                 number=len(versions) - place,
                 digest=each.version,
                 made=when(each.created_ms),

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture, picture_file
+from fakes import (
+    CancellingVendor,
+    FrozenClock,
+    ScriptedProvider,
+    ScriptLine,
+    invalid_picture,
+    never_answers,
+    picture,
+    picture_file,
+)
 from generating import executor
 from limner.application.explain import Explain
 from limner.application.generation import stop_jobs
@@ -437,17 +446,6 @@ async def test_a_picture_of_a_task_that_another_worker_has_is_journaled(harness:
 
 
 # --- jobs that are stopped at the vendor --------------------------------------------------------------------------
-
-
-@dataclass
-class CancellingVendor(ScriptedProvider):
-    """A vendor that can be asked to stop a job."""
-
-    cancelled: list[Mapping[str, Any]] = field(default_factory=list)
-
-    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
-        self.cancelled.append(handle)
-        return JobCancellation(accepted=True, detail="HTTP 202")
 
 
 def cancelled_while_waiting(harness: ExecuteHarness) -> ScriptLine:

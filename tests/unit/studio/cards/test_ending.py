@@ -131,8 +131,8 @@ def test_a_running_task_tells_of_another_try(models: Models, attempts: Sequence[
 
     card = maker.card(TaskView(running, 0), [attempt(kind, number) for number, kind in enumerate(attempts)])
 
-    assert (card.say, card.left) == ("Another try", "the one before: HTTP 429")
-    assert (card.say_moves, card.left_moves) == (False, False)
+    assert (card.under_way.say, card.under_way.left) == ("Another try", "the one before: HTTP 429")
+    assert (card.under_way.say_moves, card.under_way.left_moves) == (False, False)
 
 
 QUEUED = {"state": "submitted", "vendor_queued_ms": 1_500}
@@ -160,4 +160,4 @@ def test_a_running_task_tells_that_it_waits_at_the_vendor(
 
     card = maker.card(TaskView(running, 0), open_ones)
 
-    assert (card.left, card.say_moves, card.left_moves) == (left, True, moves)
+    assert (card.under_way.left, card.under_way.say_moves, card.under_way.left_moves) == (left, True, moves)
